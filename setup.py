@@ -1,0 +1,11 @@
+"""Builds the native kernels; everything else about the package stands in pyproject.toml."""
+
+from setuptools import setup
+
+setup(
+    cffi_modules=[
+        "src/immure/scan/kernels/build_words.py:ffi",
+        "src/immure/scan/kernels/build_ec.py:ffi",
+    ],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)

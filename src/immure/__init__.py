@@ -1,0 +1,1 @@
+"""Immure: signing keys stay inside the walls."""

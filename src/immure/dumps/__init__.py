@@ -1,0 +1,1 @@
+"""Memory images: what they are, and one parser per format."""

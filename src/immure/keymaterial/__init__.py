@@ -1,0 +1,1 @@
+"""What a key is, and how its secret numbers are written."""

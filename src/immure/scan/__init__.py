@@ -1,0 +1,1 @@
+"""Searching images for key material."""
