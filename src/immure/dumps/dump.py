@@ -1,14 +1,15 @@
 """What a memory image is, whatever its format: bytes, and what is known of where they stood in memory.
 
-Every format's parser yields an :class:`Image`. The scanner needs only three things of it: random access to bytes
-(:class:`Reader`), the :class:`Region` table, and the :class:`Missing` ranges that the image promises but does not hold.
+Every format's parser yields an :class:`Image`. The scanner needs only three things of it: random access
+to bytes (:class:`Reader`), the :class:`Region` table, and the :class:`Missing` ranges that the image
+promises but does not hold.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Self
@@ -26,8 +27,8 @@ class Reader(ABC):
     def read_into(self, offset: int, view: memoryview) -> int:
         """Fill ``view`` with the bytes from ``offset`` on; the number of bytes filled.
 
-        Fewer than ``len(view)`` only at the end of the image or where bytes cannot be read (then zero: the caller
-        records the range as missing and goes on behind it). Never raises for a mere short read.
+        Fewer than ``len(view)`` only at the end of the image or where bytes cannot be read (then zero: the
+        caller records the range as missing and goes on behind it). Never raises for a mere short read.
         """
 
     def read(self, offset: int, length: int) -> bytes:
@@ -36,12 +37,22 @@ class Reader(ABC):
         return bytes(buffer[: self.read_into(offset, memoryview(buffer))])
 
     def extents(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        """Ranges within [start, stop) that may hold other bytes than zero; holes of sparse files are left out."""
+        """Ranges within [start, stop) that may hold other bytes than zero; holes of sparse files are left
+        out."""
         yield start, stop
+
+    def wait(self) -> None:
+        """Return when ``size`` is known: at once, but for a stream."""
+        return
+
+    def faults(self) -> tuple[Missing, ...]:
+        """What is wrong with the source as a whole: a compressed stream that broke off. Final once ``size``
+        is known."""
+        return ()
 
     def close(self) -> None:
         """Give back what is held. Idempotent."""
-        return None
+        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +85,8 @@ class Region:
 class Missing:
     """Bytes that the image promises but does not hold, or that could not be read.
 
-    ``offset`` is where they would be in the file, or None if they have no place in it (an ELF segment with less file size than memory size has an address only).
+    ``offset`` is where they would be in the file, or None if they have no place in it (an ELF segment with
+    less file size than memory size has an address only).
     """
 
     length: int
@@ -108,7 +120,12 @@ class Process:
 class Image:
     """A memory image ready to be scanned.
 
-    ``regions`` are sorted by offset and do not overlap; together they cover every byte of a file image (what no segment claims is a ``data`` or ``header`` region), so that nothing is left unsearched by accident.
+    ``regions`` are sorted by offset and do not overlap; together they cover every byte of a file image
+    (what no segment claims is a ``data`` or ``header`` region), so that nothing is left unsearched by
+    accident.
+
+    An image that is being decompressed while it is read (``reader.size`` is None) knows only what stood at
+    its beginning: call :meth:`settle` when its end was reached.
     """
 
     path: str
@@ -121,6 +138,17 @@ class Image:
     byte_order: Literal["little", "big"] = "little"
     warnings: tuple[str, ...] = ()
     _starts: list[int] = field(default_factory=list, repr=False)
+    _settle: Callable[[Image], None] | None = field(default=None, repr=False)
+
+    def settle(self) -> None:
+        """Wait for a stream's end; then ``regions``, ``missing``, ``process`` and ``warnings`` are final.
+
+        Does nothing for an image whose size is known. The bytes and their offsets do not change.
+        """
+        settle, self._settle = self._settle, None
+        if settle is not None:
+            settle(self)
+            self._starts = []
 
     def region_at(self, offset: int) -> Region | None:
         """The region that holds the byte at ``offset``, or None."""

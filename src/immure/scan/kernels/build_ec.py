@@ -5,15 +5,17 @@ from pathlib import Path
 from cffi import FFI
 
 HERE = Path(__file__).parent / "c"
+SOURCES = ["ec.c", "ec_load.c", "ec_hash.c", "ec_filter.c", "ec_portable.c", "ec_ifma.c"]
+HEADERS = ["ec.h", "ec_internal.h", "ec_reduce.h", "ec_comb.inc.h"]
 
 ffi = FFI()
 ffi.cdef((HERE / "ec.h").read_text(encoding="ascii"))
 ffi.set_source(
     "immure.scan.kernels._ec",
     '#include <stdint.h>\n#include "ec.h"',
-    sources=["src/immure/scan/kernels/c/ec.c"],
+    sources=[f"src/immure/scan/kernels/c/{name}" for name in SOURCES],
     include_dirs=["src/immure/scan/kernels/c"],
-    depends=["src/immure/scan/kernels/c/ec.h"],
-    extra_compile_args=["-O3", "-fno-strict-aliasing", "-Wall", "-Wextra", "-Wno-unused-parameter"],
+    depends=[f"src/immure/scan/kernels/c/{name}" for name in HEADERS],
+    extra_compile_args=["-std=gnu11", "-O3", "-fno-strict-aliasing", "-Wall", "-Wextra", "-Wno-unused-parameter"],
     py_limited_api=True,
 )

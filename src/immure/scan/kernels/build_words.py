@@ -10,10 +10,10 @@ ffi = FFI()
 ffi.cdef((HERE / "words.h").read_text(encoding="ascii"))
 ffi.set_source(
     "immure.scan.kernels._words",
-    '#include <stdint.h>\n#include "words.h"',
-    sources=["src/immure/scan/kernels/c/words.c"],
+    '#include <stddef.h>\n#include <stdint.h>\n#include "words.h"',
+    sources=[f"src/immure/scan/kernels/c/{name}.c" for name in ("words", "anchors", "text", "rsa", "sweep")],
     include_dirs=["src/immure/scan/kernels/c"],
-    depends=["src/immure/scan/kernels/c/words.h"],
+    depends=[f"src/immure/scan/kernels/c/{name}.h" for name in ("words", "common")],
     extra_compile_args=["-O3", "-fno-strict-aliasing", "-Wall", "-Wextra", "-Wno-unused-parameter"],
     py_limited_api=True,
 )

@@ -1,3 +1,160 @@
-#include <stdint.h>
-#include "words.h"
-uint64_t words_version(void) { return 1; }
+/* Which words of a chunk look like part of a number, and where they stand side by side. */
+#include "common.h"
+
+/* 64 comparisons into bytes (which compilers turn into vector code), then eight bytes to eight bits at a time. */
+VECTOR_CLONES
+static size_t mask_blocks(const uint8_t *buf, size_t nblocks, uint64_t limit, uint64_t *mask) {
+    size_t total = 0;
+    for (size_t b = 0; b < nblocks; b++) {
+        uint64_t words[64], bits = 0;
+        uint8_t flag[64];
+        memcpy(words, buf + 512 * b, 512);
+        for (int i = 0; i < 64; i++) flag[i] = words[i] + limit >= 2 * limit;
+        for (int i = 0; i < 8; i++) {
+            uint64_t eight;
+            memcpy(&eight, flag + 8 * i, 8);
+            bits |= ((eight * 0x0102040810204080ull) >> 56) << (8 * i);
+        }
+        mask[b] = bits;
+        total += (size_t)__builtin_popcountll(bits);
+    }
+    return total;
+}
+
+size_t words_mask(const uint8_t *buf, size_t nwords, unsigned bits, uint64_t *mask) {
+    uint64_t limit = 1ull << bits, last = 0;
+    size_t whole = nwords / 64, total = mask_blocks(buf, whole, limit, mask);
+    for (size_t i = whole * 64; i < nwords; i++) {
+        if (load64(buf + 8 * i) + limit >= 2 * limit) last |= 1ull << (i & 63), total++;
+    }
+    if (nwords % 64) mask[whole] = last;
+    return total;
+}
+
+void words_loosen(const uint64_t *mask, size_t nwords, uint64_t *out) {
+    size_t blocks = (nwords + 63) / 64;
+    for (size_t b = 0; b < blocks; b++) {
+        uint64_t before = b ? mask[b - 1] : 0, here = mask[b], after = b + 1 < blocks ? mask[b + 1] : 0;
+        /* A word belongs to a loose run if it is not dull or has a neighbour that is not: this fills single gaps and adds one word
+         * at both ends. (Two dull words side by side between runs also join them; such windows fail later tests.) */
+        out[b] = here | here << 1 | before >> 63 | here >> 1 | after << 63;
+    }
+    if (nwords % 64) out[blocks - 1] &= (1ull << (nwords % 64)) - 1;
+}
+
+/* First word at or after `from` whose bit equals `value`; nwords if none. */
+static size_t next_bit(const uint64_t *mask, size_t nwords, size_t from, int value) {
+    while (from < nwords) {
+        uint64_t bits = (value ? mask[from / 64] : ~mask[from / 64]) >> (from % 64);
+        if (bits) {
+            from += (size_t)__builtin_ctzll(bits);
+            return from < nwords ? from : nwords;
+        }
+        from = (from / 64 + 1) * 64;
+    }
+    return nwords;
+}
+
+/* Start of the next run of at least `length` bits (2 <= length <= 32) at or after `from`: a shrinking AND leaves a bit only where a
+ * run of that length begins, so short runs cost nothing each. */
+static size_t next_run(const uint64_t *mask, size_t nwords, size_t from, unsigned length) {
+    size_t blocks = (nwords + 63) / 64;
+    for (size_t b = from / 64; b < blocks; b++) {
+        uint64_t low = mask[b], high = b + 1 < blocks ? mask[b + 1] : 0;
+        for (unsigned have = 1; have < length && low;) {
+            unsigned by = have < length - have ? have : length - have;
+            low &= low >> by | high << (64 - by);
+            high &= high >> by;
+            have += by;
+        }
+        if (b == from / 64) low &= ~0ull << (from % 64);
+        if (low) return b * 64 + (size_t)__builtin_ctzll(low);
+    }
+    return nwords;
+}
+
+size_t words_runs(const uint64_t *mask, size_t nwords, unsigned min_words, int64_t *out, size_t cap, size_t *resume) {
+    size_t count = 0, at = *resume;
+    unsigned probe = min_words < 2 ? 2 : min_words > 32 ? 32 : min_words;
+    while (at < nwords) {
+        size_t start = min_words < 2 ? next_bit(mask, nwords, at, 1) : next_run(mask, nwords, at, probe);
+        if (start >= nwords) {
+            at = nwords;
+            break;
+        }
+        size_t end = next_bit(mask, nwords, start, 0);
+        if (end - start >= min_words) {
+            if (count == cap) {
+                at = start;
+                break;
+            }
+            out[2 * count] = (int64_t)(8 * start);
+            out[2 * count + 1] = (int64_t)(8 * end);
+            count++;
+        }
+        at = end;
+    }
+    *resume = at;
+    return count;
+}
+
+uint64_t words_count(const int64_t *runs, size_t nruns, size_t width, size_t step, size_t long_bytes, size_t edge) {
+    uint64_t total = 0;
+    for (size_t r = 0; r < nruns; r++) {
+        windows w = windows_of(runs[2 * r], runs[2 * r + 1], width, step, long_bytes, edge);
+        total += windows_total(&w);
+    }
+    return total;
+}
+
+/* --- noise: pages that are random all over (compressed, encrypted, or random data) ------------------------------------- */
+
+enum { PAGE = 4096, BLOCK = 128, NOISE_PAGES = 16, FAILURES = 4 };
+
+/* Whether all but a few of the page's blocks have as many different bytes as random ones (64 of 256 in 128 bytes; 101 on average). */
+static int page_is_noise(const uint8_t *page) {
+    int failed = 0;
+    for (size_t at = 0; at < PAGE; at += BLOCK) {
+        uint64_t seen[4] = {0, 0, 0, 0};
+        int distinct = 0;
+        for (int i = 0; i < BLOCK; i++) seen[page[at + (size_t)i] >> 6] |= 1ull << (page[at + (size_t)i] & 63);
+        for (int i = 0; i < 4; i++) distinct += __builtin_popcountll(seen[i]);
+        if (distinct < 64 && ++failed > FAILURES) return 0;
+    }
+    return 1;
+}
+
+/* The end of the noise that begins with the page at `page` (a page boundary), or `page` itself if it is shorter than NOISE_PAGES. */
+static int64_t noise_end(const uint8_t *buf, int64_t page, int64_t end) {
+    int64_t at = page;
+    while (at + PAGE <= end && page_is_noise(buf + at)) at += PAGE;
+    return at - page >= NOISE_PAGES * PAGE ? at : page;
+}
+
+size_t words_quiet(const uint8_t *buf, int64_t page_phase, const int64_t *runs, size_t nruns, int64_t margin, int64_t *out,
+                   size_t cap) {
+    size_t count = 0;
+    for (size_t r = 0; r < nruns; r++) {
+        int64_t start = runs[2 * r], end = runs[2 * r + 1], from = start;
+        if (end - start >= NOISE_PAGES * PAGE) {
+            int64_t page = start + (PAGE - (start + page_phase) % PAGE) % PAGE;
+            while (page + NOISE_PAGES * PAGE <= end && count + 2 < cap) {
+                int64_t until = noise_end(buf, page, end);
+                if (until == page) {
+                    page += PAGE;
+                    continue;
+                }
+                out[2 * count] = from;
+                out[2 * count + 1] = page + margin;
+                count++;
+                from = until - margin;
+                page = until;
+            }
+        }
+        if (count == cap) return count;
+        out[2 * count] = from;
+        out[2 * count + 1] = end;
+        count++;
+    }
+    return count;
+}

@@ -1,1 +1,97 @@
-uint64_t words_version(void);
+/* The native scan kernels. Read by the C compiler and, as it stands, by cffi: declarations only, no directives.
+ *
+ * Conventions: `buf` holds `nbytes` bytes; offsets are byte offsets into it (int64_t). A run is a pair
+ * (start, end) of byte offsets, both multiples of 8, end exclusive; runs are sorted and do not overlap. A kernel whose
+ * output is full stops early and says where to go on (`resume`); it never writes past `cap` entries and never
+ * reads outside [buf, buf + nbytes). None of them keeps state, so any number of threads may call them.
+ */
+
+/* --- words: which 64-bit words look like part of a number ------------------------------------------------ */
+
+/* mask[i / 64] bit (i % 64) = word i is not dull; dull: < 2^bits or >= 2^64 - 2^bits. Returns how many are not. */
+size_t words_mask(const uint8_t *buf, size_t nwords, unsigned bits, uint64_t *mask);
+
+/* out = mask with single dull words between two others filled in, and one word added at both ends of every run.
+ * `out` and `mask` have (nwords + 63) / 64 entries and must not overlap. */
+void words_loosen(const uint64_t *mask, size_t nwords, uint64_t *out);
+
+/* Runs of at least min_words set bits as (start, end) byte offsets into out; *resume is the word to go on from
+ * (0 at first, nwords when done). Returns the number of runs written. */
+size_t words_runs(const uint64_t *mask, size_t nwords, unsigned min_words, int64_t *out, size_t cap, size_t *resume);
+
+/* Number of window starts of `width` bytes in the runs, at multiples of `step`; runs of `long_bytes` or more count
+ * only starts within `edge` bytes of either end. (What a search over the same arguments will visit.) */
+uint64_t words_count(const int64_t *runs, size_t nruns, size_t width, size_t step, size_t long_bytes, size_t edge);
+
+/* The runs without noise: 16 or more pages (of 4,096 bytes, at offsets where (offset + page_phase) % 4096 == 0) in a row that look random all
+ * over. `margin` bytes of the noise stay at either side. At most cap runs; cap = nruns + 1 + bytes of buf / 65536 is always enough. */
+size_t words_quiet(const uint8_t *buf, int64_t page_phase, const int64_t *runs, size_t nruns, int64_t margin, int64_t *out,
+                   size_t cap);
+
+/* --- anchors: literal byte strings ------------------------------------------------------------------------- */
+
+typedef struct anchors anchors;
+
+/* needles: concatenated, lengths[i] >= 4 each, at most 256 of them. NULL if out of memory or out of bounds. */
+anchors *anchors_new(const uint8_t *needles, const uint32_t *lengths, size_t count);
+void anchors_free(anchors *set);
+
+/* All places of all needles that begin inside a run or within pad bytes of one, as (offset, needle) pairs in order of offset.
+ * *position: offset to go on from (0 at first, nbytes when done). */
+size_t anchors_find(const anchors *set, const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns,
+                    size_t pad, int64_t *out, size_t cap, int64_t *position);
+
+/* --- text: long runs of base64 or hex characters ------------------------------------------------------------- */
+
+/* Kinds: 1 base64 or base64url, 2 hex, 3 base64 as UTF-16LE, 4 hex as UTF-16LE. Writes (start, length, kind) triples of byte
+ * offsets and byte lengths for maximal runs of at least min_chars (>= 40) such characters that touch a run or its pad; runs of base64 whose
+ * characters are too few and too alike to be a secret (identifiers, prose) are left out. Line breaks are not part of a run.
+ * *position: offset to go on from (0 at first, nbytes when done). */
+size_t text_runs(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, size_t pad, size_t min_chars,
+                 int64_t *out, size_t cap, int64_t *position);
+
+/* --- RSA --------------------------------------------------------------------------------------------------------- */
+
+/* Layouts of a number in memory (memory-layouts.md): 0 le64, 1 be, 2 be32w, 3 be64w, 4 py30, 5 smi28,
+ * 6 le64 of R - p (that is R mod p for a prime with its top bit set). */
+size_t rsa_width(unsigned layout, unsigned prime_bits);
+
+/* Windows that may be a prime of prime_bits bits that divides one of the moduli.
+ *
+ * moduli: count * 2 * limbs words, little-endian limbs, limbs = ceil(prime_bits / 64) <= 64. With count = 0 every window that
+ * survives trial division by the primes below 1,000 is written, with key -1. Writes (offset, key) pairs; the caller confirms.
+ * position[0..1]: run and byte offset to go on from (0, 0 at first; run == nruns when done).
+ * counts[0] windows visited, counts[1] windows that survived trial division. */
+size_t rsa_primes(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, unsigned layout,
+                  unsigned prime_bits, const uint64_t *moduli, size_t count, size_t step, size_t long_bytes,
+                  size_t edge, int64_t *out, size_t cap, int64_t *position, uint64_t *counts);
+
+/* Windows whose top 64 bits fit a private exponent of one of the moduli.
+ *
+ * factors: count pairs (beta, fraction_bits) of the fixed-point numbers e*g*2^(64*2*limbs)/n, shifts: by how much n must be shifted
+ * left for its top bit to be set. big_endian: 0 le64, 1 be. Writes (offset, factor index). */
+size_t rsa_exponents(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, int big_endian,
+                     unsigned limbs, const uint64_t *factors, const uint32_t *shifts, size_t count, size_t step,
+                     size_t long_bytes, size_t edge, int64_t *out, size_t cap, int64_t *position, uint64_t *counts);
+
+/* Windows of `width` bytes whose bytes look drawn at random (distinct values, set bits): candidates for constants such as R^2 mod p. */
+size_t random_windows(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, size_t width,
+                      size_t step, size_t long_bytes, size_t edge, int64_t *out, size_t cap, int64_t *position,
+                      uint64_t *counts);
+
+/* Windows of `width` bytes (a multiple of 4) whose 32-bit words are all below 2^30 with varied bytes: digits of a CPython integer. */
+size_t digit_windows(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, size_t width, size_t step,
+                     size_t long_bytes, size_t edge, int64_t *out, size_t cap, int64_t *position);
+
+/* --- sweep: every place of known byte strings, whole or in part --------------------------------------------------- */
+
+typedef struct sweep sweep;
+
+/* needles: concatenated byte strings of at least 16 bytes. NULL if out of memory or out of bounds. Wiped when freed. */
+sweep *sweep_new(const uint8_t *needles, const uint32_t *lengths, size_t count);
+void sweep_free(sweep *set);
+
+/* Maximal common substrings of at least min_bytes (>= 15) bytes between the buffer and any needle, as (needle, offset in buf, offset in
+ * needle, length) quadruples, at least one aligned word of which is not dull. *resume: word to go on from. */
+size_t sweep_find(const sweep *set, const uint8_t *buf, size_t nbytes, size_t min_bytes, int64_t *out, size_t cap,
+                  size_t *resume);

@@ -1,0 +1,71 @@
+# make help lists the targets. Each installs what it needs; a second run does not repeat that.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+unexport VIRTUAL_ENV
+
+PYTHON := .venv/bin/python
+PEERS := rsakeyfind:rsakeyfind aeskeyfind:aeskeyfind gitleaks:gitleaks yara:yara
+BUILT_FROM := pyproject.toml uv.lock setup.py $(wildcard src/immure/scan/kernels/build_*.py src/immure/scan/kernels/c/*)
+SECONDS ?= 60
+
+.PHONY: help setup demo test lint bench drill fuzz docs ci clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup ## crash a real token signer, scan the core with its public JWKS, and see what the usual tools say
+	@scripts/packages offer "crashes and searches that the demonstration compares with" gdb:gdb $(PEERS)
+	@$(PYTHON) examples/demo.py
+
+test: setup ## run the tests (not the drill); ARGS='-k words' passes on to pytest
+	@scripts/packages offer "the tests with real crashes need it" gdb:gdb openssl:openssl ssh-keygen:openssh-client
+	$(PYTHON) -m pytest -m "not drill" $(ARGS)
+
+lint: setup ## ruff, ruff format, mypy --strict, import-linter
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports --no-logo
+
+bench: .venv/.drill ## make the images, run every benchmark with its peers, write JSON to benchmarks/results/
+	@scripts/packages offer "peers of the benchmarks" gdb:gdb gcc:gcc $(PEERS)
+	$(PYTHON) benchmarks/images.py
+	@set -e; for main in $$(grep -l '__main__' benchmarks/*.py | grep -v '/images\.py$$'); do \
+	  echo "== $$main"; $(PYTHON) $$main; done
+
+drill: .venv/.drill ## crash real signers of many stacks, and hold every finding against a slow, exhaustive search
+	@if [ -x tests/drill/install ]; then tests/drill/install; fi
+	$(PYTHON) -m pytest -m drill tests/drill $(ARGS)
+
+fuzz: setup ## run every fuzz harness for SECONDS (60) each
+	@set -e; for harness in fuzz/fuzz_*.py; do \
+	  echo "== $$harness"; $(PYTHON) $$harness --seconds $(SECONDS); done
+
+docs: .make/docs/.synced ## build the documentation site into build/site
+	.make/docs/bin/python -m sphinx -q -W --keep-going -b html docs build/site
+	@echo "build/site/index.html"
+
+ci: lint test ## what has to pass before a change lands
+
+clean: ## remove what the targets have made, .venv and benchmark images included
+	rm -rf .venv .make build dist benchmarks/images .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf src/*.egg-info src/immure/scan/kernels/*.so src/immure/scan/kernels/_words.c src/immure/scan/kernels/_ec.c
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup: .venv/.synced
+
+.venv/.synced: $(BUILT_FROM) scripts/setup
+	@scripts/setup
+	@touch $@
+
+.venv/.drill: .venv/.synced
+	@scripts/setup --group drill
+	@touch $@
+
+.make/docs/.synced: pyproject.toml uv.lock
+	@UV_PROJECT_ENVIRONMENT=.make/docs scripts/uv sync --locked --only-group docs
+	@touch $@

@@ -1,0 +1,136 @@
+"""``immure``: the group of commands, and what becomes of errors.
+
+Commands are loaded when they are called, so that ``immure --help`` stays quick: an entry of
+:data:`COMMANDS` is all that the group knows of a command.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+import click
+
+from immure.cli.exit_codes import ExitCode
+from immure.errors import ImmureError, KeySourceError, UsageError
+
+
+class Entry(NamedTuple):
+    """Where a command is, and what it does in one line."""
+
+    module: str
+    name: str
+    summary: str
+
+
+COMMANDS = {
+    "scan": Entry("immure.cli.scan", "scan", "Find private keys in crash dumps and other memory images."),
+    "completion": Entry("immure.cli.completion", "completion", "Print a completion script for your shell."),
+}
+
+_EPILOG = """
+\b
+Examples:
+  immure scan app.core --keys https://login.example/jwks.json
+  immure scan /var/crash --format html -o report.html
+  immure COMMAND --help
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command = getattr(import_module(entry.module), entry.name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{entry.module}.{entry.name} is not a command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    from immure.scan.report import tool
+
+    click.echo(f"{tool.NAME} {tool.version()}")
+    ctx.exit()
+
+
+@click.group(cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version and leave.",
+)
+def cli() -> None:
+    """Immure finds signing keys in crash dumps, so that the dumps stay inside the walls.
+
+    It needs only the public halves of your keys, and proves by arithmetic what it finds.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process with an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # names out of images may hold what the terminal's encoding cannot say: spell it out rather than fail
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code."""
+    try:
+        result = cli.main(list(arguments) if arguments is not None else None, "immure", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        say("interrupted")
+        return ExitCode.INTERRUPTED
+    except ImmureError as error:
+        say(str(error))
+        return ExitCode.USAGE if isinstance(error, UsageError | KeySourceError) else ExitCode.INCOMPLETE
+    except BrokenPipeError:
+        silence_stdout()
+        return ExitCode.BROKEN_PIPE
+    except Exception:  # noqa: BLE001 - Python's own exit code for this is 1, which would say: findings
+        sys.excepthook(*sys.exc_info())
+        say("this is a bug in Immure; nothing can be concluded from this run")
+        return ExitCode.INCOMPLETE
+    return result if isinstance(result, int) else ExitCode.CLEAN
+
+
+def say(message: str) -> None:
+    """One line on standard error, with foreign text in it made visible."""
+    from immure.scan.report.words import visible
+
+    click.echo(f"immure: {visible(message)}", err=True)
+
+
+def silence_stdout() -> None:
+    """Let nobody write to the broken pipe again, not even Python's own flush when it leaves."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,0 +1,87 @@
+"""Where a report goes: standard output, or a file that appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO, cast
+
+from immure.errors import UsageError
+
+
+@contextmanager
+def open_output(path: str | None) -> Iterator[TextIO]:
+    """Standard output if ``path`` is None, else a file that takes its place only when it is complete."""
+    if path is None:
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    target = Path(os.path.realpath(path))
+    try:
+        writer = _write_directly(target) if _is_special(target) else _replace(target)
+        with writer as stream:
+            yield stream
+    except OSError as error:
+        raise UsageError(f"cannot write the report: {error.strerror}", path=path) from error
+
+
+def check_writable(path: str) -> None:
+    """Refuse an output that cannot be written before hours are spent on a scan."""
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise UsageError("cannot write the report: this is a directory", path=path)
+    if not os.access(target if _is_special(target) else target.parent, os.W_OK):
+        raise UsageError("cannot write the report: no such directory, or no permission", path=path)
+
+
+def _is_special(target: Path) -> bool:
+    """Whether ``target`` is a device or pipe, which must be written to and not be replaced."""
+    try:
+        return not stat.S_ISREG(target.stat().st_mode)
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def _write_directly(target: Path) -> Iterator[TextIO]:
+    with target.open("w", encoding="utf-8") as stream:
+        yield stream
+
+
+@contextmanager
+def _replace(target: Path) -> Iterator[TextIO]:
+    handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=".part", dir=target.parent)
+    try:
+        with open(handle, "w", encoding="utf-8") as stream:
+            os.fchmod(stream.fileno(), _mode(target))
+            yield cast(TextIO, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(name, target)
+    except BaseException:
+        os.unlink(name)
+        raise
+    _sync_directory(target.parent)
+
+
+def _mode(target: Path) -> int:
+    """Permissions of the file that is replaced, or those that any new file would get."""
+    if target.exists():
+        return stat.S_IMODE(target.stat().st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make the new name last; without it a crash of the machine could bring the old file back."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

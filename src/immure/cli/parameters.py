@@ -1,0 +1,77 @@
+"""Types of command-line parameters."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+from immure.scan.options import DETECTORS
+
+if TYPE_CHECKING:
+    TextType = click.ParamType[str]
+    NamesType = click.ParamType[tuple[str, ...]]
+else:  # older releases of click know no type arguments
+    TextType = NamesType = click.ParamType
+
+_PID = re.compile(r"pid:[0-9]+")
+
+
+class Target(TextType):
+    """Something to scan: an existing file or directory, ``pid:N``, or ``-`` for standard input."""
+
+    name = "target"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """``value`` if it can be scanned at all; a usage error otherwise."""
+        if value == "-":
+            if sys.stdin.isatty():
+                self.fail("standard input is a terminal; pipe an image into it", param, ctx)
+        elif _PID.fullmatch(value):
+            if not os.path.exists(f"/proc/{value.removeprefix('pid:')}"):
+                self.fail(f"there is no process {value.removeprefix('pid:')}", param, ctx)
+        elif not os.path.exists(value):
+            self.fail(f"{_quoted(value)} does not exist", param, ctx)
+        return value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Let the shell complete file names."""
+        return [CompletionItem(incomplete, type="file")]
+
+
+class DetectorNames(NamesType):
+    """Names of detectors with commas between them."""
+
+    name = "names"
+
+    def convert(
+        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """The names, each once, in the order in which reports list them."""
+        if isinstance(value, tuple):
+            return value
+        names = {name.strip() for name in value.split(",") if name.strip()}
+        unknown = sorted(names.difference(DETECTORS))
+        if unknown or not names:
+            wrong = f"unknown detector {_quoted(unknown[0])}" if unknown else "name at least one"
+            self.fail(f"{wrong}; there are {', '.join(DETECTORS)}", param, ctx)
+        return tuple(name for name in DETECTORS if name in names)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Complete the last name of the list."""
+        before, comma, begun = incomplete.rpartition(",")
+        return [CompletionItem(f"{before}{comma}{name}") for name in DETECTORS if name.startswith(begun)]
+
+
+def _quoted(text: str) -> str:
+    from immure.scan.report.words import visible
+
+    return f"'{visible(text)}'"

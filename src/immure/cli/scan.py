@@ -1,0 +1,224 @@
+"""``immure scan``: find private keys in images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from immure.cli.exit_codes import FAIL_ON, ExitCode, FailOn, describe, exit_code
+from immure.cli.main import say, silence_stdout
+from immure.cli.output import check_writable, open_output
+from immure.cli.parameters import DetectorNames, Target
+from immure.cli.progress import Reporter, reporter
+from immure.scan.options import DETECTORS, Mode, ScanOptions
+from immure.scan.report.formats import FORMATS, Format, ReportOptions, format_of, write_report
+
+if TYPE_CHECKING:
+    from immure.keymaterial.key import PublicKey
+    from immure.scan.finding import Finding, ImageReport, ScanReport
+
+#: A terminal report of several images that is longer than this is hard to read.
+_LONG = 200
+
+_EPILOG = """
+TARGET is a crash dump or memory image (ELF core, minidump, HPROF, LiME, AVML or raw bytes; also compressed
+or in an archive), a directory of these, pid:N for a live process, or - for standard input.
+
+SRC is a JWKS file or URL, an OIDC issuer URL, a PEM or DER public key or certificate, an OpenSSH public key,
+or a directory of these. Only public halves are needed. Besides, keys are found whose public half is in the
+image itself.
+
+\b
+Examples:
+  immure scan app.core --keys jwks.json
+  immure scan app.core.zst --keys https://login.example/ --keys tls.pem
+  immure scan /var/crash --exhaustive --format html -o report.html
+  immure scan pid:4711 --no-harvest --keys prod.pem
+  zstdcat app.core.zst | immure scan - --format json > report.json
+
+\b
+Exit codes:
+  0    no private key found, and everything was searched
+  1    private keys found
+  2    the command cannot be done as it was given
+  3    no private key found so far, but not everything could be or was searched
+  130  interrupted
+With --fail-on findings, 3 becomes 0; with --fail-on never, 1 and 3 become 0.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """How the result is to be shown."""
+
+    format: Format
+    output: str | None
+    fail_on: FailOn
+    show_all: bool
+    quiet: bool
+    color: bool | None
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("targets", metavar="TARGET...", nargs=-1, required=True, type=Target())
+@click.option(
+    "-k", "--keys", "sources", metavar="SRC", multiple=True, help="Public keys to look for; repeatable."
+)
+@click.option("--no-harvest", is_flag=True, help="Do not look for keys that only the image itself names.")
+@click.option("--mode", type=click.Choice(get_args(Mode)), help="quick (the default) says what it left out.")
+@click.option("--exhaustive", is_flag=True, help="Short for --mode exhaustive: leave nothing out.")
+@click.option(
+    "--detectors",
+    type=DetectorNames(),
+    default=",".join(DETECTORS),
+    show_default=True,
+    help="What to look for.",
+)
+@click.option(
+    "--threads", type=click.IntRange(1, 256), help="Worker threads.  [default: one for each core, up to 8]"
+)
+@click.option(
+    "-f", "--format", "form", type=click.Choice(FORMATS), help="[default: by the name of FILE, or terminal]"
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write the report to FILE, whole or not.",
+)
+@click.option(
+    "--fail-on", type=click.Choice(FAIL_ON), default="incomplete", show_default=True, help="See below."
+)
+@click.option("--all", "show_all", is_flag=True, help="List every occurrence, not only the first ones.")
+@click.option(
+    "-q", "--quiet", is_flag=True, help="No progress and no notes; on a terminal the verdicts only."
+)
+@click.option("--no-color", is_flag=True, help="Plain text; so does the variable NO_COLOR.")
+def scan(
+    targets: tuple[str, ...],
+    sources: tuple[str, ...],
+    no_harvest: bool,
+    mode: Mode | None,
+    exhaustive: bool,
+    detectors: tuple[str, ...],
+    threads: int | None,
+    form: Format | None,
+    output: str | None,
+    fail_on: FailOn,
+    show_all: bool,
+    quiet: bool,
+    no_color: bool,
+) -> int:
+    """Find private keys in crash dumps and other memory images.
+
+    What is found is proved by arithmetic; what was not searched is listed. No byte of a private key is ever
+    printed.
+    """
+    if exhaustive and mode == "quick":
+        raise click.UsageError("--exhaustive and --mode quick contradict each other")
+    options = ScanOptions(
+        mode="exhaustive" if exhaustive else mode or "quick",
+        detectors=detectors,
+        harvest=not no_harvest,
+        **({} if threads is None else {"threads": threads}),
+    )
+    color = False if no_color else None
+    presentation = Presentation(form or _guess(output), output, fail_on, show_all, quiet, color)
+    if output is not None:
+        check_writable(output)
+    keys = _load(sources, quiet)
+    if no_harvest and not keys:
+        raise click.UsageError("nothing to look for: --no-harvest without any key from --keys")
+    report = _run(targets, keys, options, presentation)
+    return ExitCode.INTERRUPTED if report is None else _present(report, presentation)
+
+
+def _guess(output: str | None) -> Format:
+    if output is None:
+        return "terminal"
+    found = format_of(output)
+    if found is None:
+        name = PurePath(output).name
+        raise click.UsageError(f"--format is needed: the name '{name}' does not tell it")
+    return found
+
+
+def _load(sources: Sequence[str], quiet: bool) -> list[PublicKey]:
+    """The keys of all sources, and on standard error what there is to say of them."""
+    keys: list[PublicKey] = []
+    if sources:
+        from immure.keymaterial.sources import load_keys
+
+        for source in sources:
+            loaded = load_keys(source)
+            keys.extend(loaded.keys)
+            for note in () if quiet else loaded.notes:
+                say(f"note: {note}")
+    return keys
+
+
+def _run(
+    targets: Sequence[str], keys: Sequence[PublicKey], options: ScanOptions, presentation: Presentation
+) -> ScanReport | None:
+    """The report, or None if the user broke the scan off."""
+    from immure.scan.scanner import scan_targets
+
+    found: list[str] = []
+    with reporter(quiet=presentation.quiet, color=presentation.color) as progress:
+        try:
+            return scan_targets(
+                targets,
+                keys=keys,
+                options=options,
+                progress=progress,
+                on_finding=lambda image, finding: _announce(image, finding, progress, found),
+            )
+        except KeyboardInterrupt:
+            pass
+    say("interrupted; there is no report, and nothing can be concluded from what was not found")
+    for line in found:
+        say(line)
+    return None
+
+
+def _announce(image: ImageReport, finding: Finding, progress: Reporter, found: list[str]) -> None:
+    from immure.scan.report.words import key_words
+
+    found.append(f"found so far: {key_words(finding.key)} in {image.path}")
+    progress.note(f"found: {key_words(finding.key)} in {image.path}")
+
+
+def _present(report: ScanReport, presentation: Presentation) -> int:
+    """Write the report, say on standard error what went wrong, and tell the exit code."""
+    code = exit_code(report, presentation.fail_on)
+    for image in report.images:
+        if image.error is not None:
+            say(image.error if image.error.startswith(image.path) else f"{image.path}: {image.error}")
+    options = ReportOptions(
+        show_all=presentation.show_all,
+        brief=presentation.quiet,
+        color=presentation.color,
+        exit_code=int(code),
+        exit_words=describe(report),
+    )
+    try:
+        with open_output(presentation.output) as stream:
+            lines = write_report(report, stream, presentation.format, options)
+    except BrokenPipeError:
+        # whoever read it has seen enough; the exit code is still true
+        silence_stdout()
+    else:
+        _advise(report, presentation, lines)
+    return code
+
+
+def _advise(report: ScanReport, presentation: Presentation, lines: int) -> None:
+    long = presentation.format == "terminal" and len(report.images) > 1 and lines > _LONG
+    if long and presentation.output is None and not presentation.quiet:
+        say(f"note: {lines:,} lines about {len(report.images):,} images; --quiet prints the verdicts only,")
+        say("note: and --format html -o report.html makes a page to look through")

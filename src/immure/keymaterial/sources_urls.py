@@ -1,0 +1,57 @@
+"""URLs as sources of public keys: a document of keys, or an OpenID Connect issuer (OpenID Connect Discovery 1.0)."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from immure.errors import KeySourceError
+from immure.keymaterial.loaded import Collector, LoadedKeys
+from immure.keymaterial.sources_files import parse_keys
+from immure.keymaterial.sources_http import Fetcher, HttpsFetcher, is_loopback_url, split_url
+from immure.keymaterial.sources_jwks import collect_json, parse_json
+
+DISCOVERY = "/.well-known/openid-configuration"
+
+
+def load_url(url: str, *, fetch: Fetcher | None = None, allow_private_hosts: bool = False) -> LoadedKeys:
+    """The keys at a URL: of the document itself if it holds keys, else of the issuer of that name.
+
+    Raises:
+        KeySourceError: neither can be fetched, or the discovery document is not that issuer's.
+        KeyFormatError: what is there should be a key and is not.
+    """
+    loopback = is_loopback_url(url)
+    if fetch is None:
+        fetch = HttpsFetcher(allow_private_hosts=allow_private_hosts, allow_loopback=loopback)
+    split_url(url, allow_loopback=True)
+    if urlsplit(url).path.endswith(DISCOVERY):
+        issuer = url.removesuffix(DISCOVERY)
+        return _load_issuer((issuer, issuer + "/"), fetch, loopback)
+    try:
+        return parse_keys(fetch(url), url)
+    except KeySourceError as direct:
+        try:
+            return _load_issuer((url,), fetch, loopback)
+        except KeySourceError as discovery:
+            reason = f"{direct.reason}; as an issuer: {discovery.reason}"
+            raise KeySourceError(reason, path=url) from discovery
+
+
+def _load_issuer(names: tuple[str, ...], fetch: Fetcher, loopback: bool) -> LoadedKeys:
+    """The keys of an issuer, one of whose names its discovery document must state exactly (Discovery, section 4.3)."""
+    place = names[0].rstrip("/") + DISCOVERY
+    document = parse_json(fetch(place), place)
+    if not isinstance(document, dict):
+        raise KeySourceError("is not a discovery document", path=place)
+    issuer, keys_at = document.get("issuer"), document.get("jwks_uri")
+    if issuer not in names:
+        stated = repr(issuer[:200]) if isinstance(issuer, str) else "nothing"
+        raise KeySourceError(
+            f"the discovery document says its issuer is {stated}, not {names[0]!r}", path=place
+        )
+    if not isinstance(keys_at, str):
+        raise KeySourceError("the discovery document has no jwks_uri", path=place)
+    split_url(keys_at, allow_loopback=loopback)
+    into = Collector(keys_at)
+    collect_json(parse_json(fetch(keys_at), keys_at), into, issuer)
+    return into.result()

@@ -1,0 +1,60 @@
+"""The table of anchors: what to look for, and who parses what is found there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from immure.errors import KeyFormatError
+from immure.keymaterial.pem import is_key_head
+from immure.keymaterial.structures import der_keys, text_keys
+from immure.keymaterial.structures.hits import Anchor, Buffer, Hit, Parser
+from immure.keymaterial.structures.jwk_text import JWK_REACH, is_jwk_head, jwk_object
+from immure.keymaterial.structures.text_keys import ascii_parser, utf16_parser
+
+_OID = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01"  # 1.2.840.113549.1
+
+
+def _utf16(text: bytes) -> bytes:
+    return text.decode("ascii").encode("utf-16-le")[:16]
+
+
+_TABLE: tuple[tuple[str, bytes, Parser], ...] = (
+    # DER (RFC 8017, RFC 5480, RFC 8410, RFC 5915)
+    ("rsa-oid", _OID + b"\x01\x01", der_keys.algorithm_at),
+    ("ec-oid", b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01", der_keys.algorithm_at),
+    ("okp-oid", b"\x06\x03\x2b\x65", der_keys.algorithm_at),
+    ("rsa-private-256", b"\x02\x01\x00\x02\x82", der_keys.pkcs1_at),
+    ("rsa-private", b"\x02\x01\x00\x02\x81", der_keys.pkcs1_at),
+    ("rsa-exponent", b"\x02\x03\x01\x00\x01", der_keys.exponent_at),
+    ("ec-private", b"\x02\x01\x01\x04", der_keys.sec1_at),
+    ("okp-seed", b"\x04\x22\x04\x20", der_keys.okp_seed_at),
+    # text
+    ("pem", b"-----BEGIN ", ascii_parser(text_keys.pem_block, is_key_head)),
+    ("pem-utf16le", _utf16(b"-----BEGIN "), utf16_parser(text_keys.pem_block, is_key_head)),
+    ("jwk", b'"kty', ascii_parser(jwk_object, is_jwk_head, before=JWK_REACH, after=JWK_REACH)),
+    (
+        "jwk-utf16le",
+        _utf16(b'"kty'),
+        utf16_parser(jwk_object, is_jwk_head, before=JWK_REACH, after=JWK_REACH),
+    ),
+)
+
+_PARSERS: dict[str, Parser] = {name: parser for name, _, parser in _TABLE}
+
+#: What to search for. Needles may be parts of each other; each is at least 4 bytes.
+ANCHORS: tuple[Anchor, ...] = tuple(Anchor(name, needle) for name, needle, _ in _TABLE)
+ANCHOR_BY_NAME: dict[str, Anchor] = {anchor.name: anchor for anchor in ANCHORS}
+
+
+def parse_at(buffer: Buffer, anchor: Anchor, at: int) -> Iterator[Hit]:
+    """The keys in the structure that the anchor at offset ``at`` of the buffer belongs to; nothing if there are none.
+
+    Looks at no more than 64 KiB to either side of ``at``, never raises on foreign bytes, and gives offsets in the buffer.
+    A private key is given only if its arithmetic holds.
+    """
+    if not 0 <= at < len(buffer):
+        return iter(())
+    try:
+        return iter(_PARSERS[anchor.name](buffer, at))
+    except KeyFormatError:
+        return iter(())

@@ -1,0 +1,143 @@
+/* Many short literals at once. A window of four bytes is looked up nibble by nibble in eight buckets (the "Teddy" idea of
+ * Hyperscan: one shuffle per nibble and position tells 32 offsets at a time which buckets are still possible); what is left is compared in full. */
+#include "common.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+enum { PREFIX = 4, BUCKETS = 8, MAX_NEEDLES = 256 };
+
+struct anchors {
+    uint8_t low[PREFIX][16], high[PREFIX][16]; /* bit b: a needle of bucket b has this nibble at this position */
+    size_t count;
+    uint32_t length[MAX_NEEDLES];
+    const uint8_t *needle[MAX_NEEDLES];
+    uint8_t bytes[];
+};
+
+anchors *anchors_new(const uint8_t *needles, const uint32_t *lengths, size_t count) {
+    size_t total = 0;
+    if (count > MAX_NEEDLES) return NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (lengths[i] < PREFIX || lengths[i] > 4096) return NULL;
+        total += lengths[i];
+    }
+    anchors *set = calloc(1, sizeof *set + total);
+    if (!set) return NULL;
+    memcpy(set->bytes, needles, total);
+    const uint8_t *at = set->bytes;
+    for (size_t i = 0; i < count; i++) {
+        set->needle[i] = at;
+        set->length[i] = lengths[i];
+        for (int j = 0; j < PREFIX; j++) {
+            set->low[j][at[j] & 15] |= (uint8_t)(1u << (i % BUCKETS));
+            set->high[j][at[j] >> 4] |= (uint8_t)(1u << (i % BUCKETS));
+        }
+        at += lengths[i];
+    }
+    set->count = count;
+    return set;
+}
+
+void anchors_free(anchors *set) { free(set); }
+
+/* Buckets that may begin at p. */
+static inline unsigned buckets_at(const anchors *set, const uint8_t *p) {
+    unsigned b = 255;
+    for (int j = 0; j < PREFIX; j++) b &= set->low[j][p[j] & 15] & set->high[j][p[j] >> 4];
+    return b;
+}
+
+typedef struct {
+    const anchors *set;
+    const uint8_t *buf;
+    int64_t nbytes;
+    int64_t *out;
+    size_t count, cap;
+} search;
+
+/* Compares the needles of the buckets with the bytes at `at`; 0 if the output has no room for all of them. */
+static int confirm(search *s, int64_t at, unsigned buckets) {
+    for (; buckets; buckets &= buckets - 1) {
+        for (size_t i = (size_t)__builtin_ctz(buckets); i < s->set->count; i += BUCKETS) {
+            if (at + (int64_t)s->set->length[i] > s->nbytes) continue;
+            if (memcmp(s->buf + at, s->set->needle[i], s->set->length[i]) != 0) continue;
+            if (s->count == s->cap) return 0;
+            s->out[2 * s->count] = at;
+            s->out[2 * s->count + 1] = (int64_t)i;
+            s->count++;
+        }
+    }
+    return 1;
+}
+
+/* One offset after the other; the first offset that is not done. */
+static int64_t find_plain(search *s, int64_t from, int64_t to) {
+    for (; from < to; from++) {
+        unsigned b = buckets_at(s->set, s->buf + from);
+        size_t before = s->count;
+        if (b && !confirm(s, from, b)) {
+            s->count = before; /* all of an offset's needles or none, so that nothing is written twice on resuming */
+            return from;
+        }
+    }
+    return to;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2")))
+static int64_t find_avx2(search *s, int64_t from, int64_t to) {
+    const __m256i nibble = _mm256_set1_epi8(15), zero = _mm256_setzero_si256();
+    __m256i low[PREFIX], high[PREFIX];
+    for (int j = 0; j < PREFIX; j++) {
+        low[j] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)s->set->low[j]));
+        high[j] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)s->set->high[j]));
+    }
+    for (; from + 32 <= to && from + 32 + PREFIX <= s->nbytes; from += 32) {
+        __m256i left = _mm256_set1_epi8(-1);
+        for (int j = 0; j < PREFIX; j++) {
+            __m256i v = _mm256_loadu_si256((const __m256i *)(s->buf + from + j));
+            __m256i l = _mm256_shuffle_epi8(low[j], _mm256_and_si256(v, nibble));
+            __m256i h = _mm256_shuffle_epi8(high[j], _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble));
+            left = _mm256_and_si256(left, _mm256_and_si256(l, h));
+        }
+        uint32_t hits = ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(left, zero));
+        for (; hits; hits &= hits - 1) {
+            int64_t at = from + __builtin_ctz(hits);
+            size_t before = s->count;
+            if (!confirm(s, at, buckets_at(s->set, s->buf + at))) {
+                s->count = before;
+                return at;
+            }
+        }
+    }
+    return find_plain(s, from, to);
+}
+#endif
+
+static int64_t find(search *s, int64_t from, int64_t to) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) return find_avx2(s, from, to);
+#endif
+    return find_plain(s, from, to);
+}
+
+size_t anchors_find(const anchors *set, const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns,
+                    size_t pad, int64_t *out, size_t cap, int64_t *position) {
+    search s = {set, buf, (int64_t)nbytes, out, 0, cap};
+    int64_t done = *position, limit = (int64_t)nbytes - PREFIX + 1;
+    for (size_t r = 0; r < nruns; r++) {
+        int64_t from = runs[2 * r] - (int64_t)pad, to = runs[2 * r + 1] + (int64_t)pad;
+        if (from < done) from = done;
+        if (to > limit) to = limit;
+        if (to <= from) continue;
+        done = find(&s, from, to);
+        if (done < to) {
+            *position = done;
+            return s.count;
+        }
+    }
+    *position = (int64_t)nbytes;
+    return s.count;
+}

@@ -1,0 +1,439 @@
+/* Numbers in memory that give an RSA key away: primes that divide a known modulus, and private exponents.
+ *
+ * A window is read in one of the layouts in which runtimes keep big integers, then passes tests of rising cost: top bit and last bit, variety of
+ * the top bytes, trial division by small primes, and exact division of the modulus from the low end (Jebelean 1993). */
+#include "common.h"
+
+enum { MAX_LIMBS = 64, LE64 = 0, BE = 1, BE32W = 2, BE64W = 3, PY30 = 4, SMI28 = 5, NEGATED = 6 };
+
+/* --- reading a window ------------------------------------------------------------------------------------------------ */
+
+size_t rsa_width(unsigned layout, unsigned bits) {
+    if (layout == PY30) return 4 * (size_t)((bits + 29) / 30);
+    if (layout == SMI28) return 8 * (size_t)((bits + 27) / 28);
+    return 8 * (size_t)((bits + 63) / 64);
+}
+
+/* Collects digits of `digit_bits` bits, least significant first, into limbs. 0 if a digit is out of range. */
+static int read_digits(const uint8_t *p, size_t digits, unsigned digit_bits, size_t limbs, uint64_t *x) {
+    u128 gather = 0;
+    unsigned have = 0;
+    size_t limb = 0;
+    for (size_t i = 0; i < digits; i++) {
+        uint64_t digit;
+        if (digit_bits == 30) {
+            digit = load32(p + 4 * i);
+        } else {
+            digit = load64(p + 8 * i);
+            if (digit & 0xffffffffull) return 0;
+            digit >>= 32;
+        }
+        if (digit >> digit_bits) return 0;
+        gather |= (u128)digit << have;
+        have += digit_bits;
+        if (have >= 64) {
+            if (limb < limbs) x[limb++] = (uint64_t)gather;
+            else if ((uint64_t)gather) return 0;
+            gather >>= 64;
+            have -= 64;
+        }
+    }
+    while (limb < limbs) {
+        x[limb++] = (uint64_t)gather;
+        gather >>= 64;
+    }
+    return gather == 0;
+}
+
+static int read_window(const uint8_t *p, unsigned layout, unsigned bits, size_t limbs, uint64_t *x) {
+    switch (layout) {
+    case LE64:
+        memcpy(x, p, 8 * limbs);
+        return 1;
+    case BE:
+        for (size_t i = 0; i < limbs; i++) x[i] = __builtin_bswap64(load64(p + 8 * (limbs - 1 - i)));
+        return 1;
+    case BE32W:
+        for (size_t i = 0; i < limbs; i++) {
+            uint64_t w = load64(p + 8 * (limbs - 1 - i));
+            x[i] = w << 32 | w >> 32;
+        }
+        return 1;
+    case BE64W:
+        for (size_t i = 0; i < limbs; i++) x[i] = load64(p + 8 * (limbs - 1 - i));
+        return 1;
+    case PY30:
+        return read_digits(p, (bits + 29) / 30, 30, limbs, x);
+    case SMI28:
+        return read_digits(p, (bits + 27) / 28, 28, limbs, x);
+    case NEGATED: {
+        uint64_t carry = 1;
+        for (size_t i = 0; i < limbs; i++) {
+            uint64_t w = ~load64(p + 8 * i);
+            x[i] = w + carry;
+            carry = carry && x[i] == 0;
+        }
+        return 1;
+    }
+    default:
+        return 0;
+    }
+}
+
+/* A cheap look at the two ends of a window before it is read: an odd number with its top limb at or above the bound? */
+static inline int ends_fit(const uint8_t *p, unsigned layout, size_t limbs, size_t width, uint64_t bound) {
+    const uint8_t *last = p + width - 8;
+    uint64_t top;
+    switch (layout) {
+    case LE64:
+        return (p[0] & 1) && load64(last) >= bound;
+    case BE:
+        return (last[7] & 1) && __builtin_bswap64(load64(p)) >= bound;
+    case BE32W:
+        top = load64(p);
+        return (last[4] & 1) && (top << 32 | top >> 32) >= bound;
+    case BE64W:
+        return (last[0] & 1) && load64(p) >= bound;
+    case NEGATED:
+        return (p[0] & 1) && ~load64(last) >= bound;
+    case PY30:
+        return (p[0] & 1) && ((load64(p) | load64(last)) & 0xc0000000c0000000ull) == 0;
+    default:
+        return (p[4] & 1) && ((load64(p) | load64(last)) & 0xf0000000ffffffffull) == 0;
+    }
+}
+
+/* Top bytes of the limbs of a random number differ; those of floats, pointers, text and tables do not. Six bits of up to sixteen of them
+ * are marked in one word; fewer than half as many marks as limbs happen to a random number once in 10^6 (8 or 16 limbs looked at). */
+VECTOR_CLONES
+static int is_varied(const uint8_t *p, size_t limbs) {
+    uint64_t seen = 0;
+    size_t look = limbs < 16 ? limbs : 16;
+    for (size_t i = 0; i < look; i++) seen |= 1ull << (load64(p + 8 * i) >> 56 & 63);
+    return (size_t)__builtin_popcountll(seen) * 2 >= look;
+}
+
+/* --- trial division ------------------------------------------------------------------------------------------------------- */
+
+/* Moduli below 2^24.6, so that 2 * MAX_LIMBS products of a 32-bit half and a weight fit in 64 bits. The first SIEVE_QUICK of them go up to 61. */
+enum { SIEVE_QUICK = 3, SIEVE_GROUPS = 70, SIEVE_PRIMES = 3 };
+static const uint16_t sieve_primes[SIEVE_GROUPS][6] = {
+#include "sieve_primes.inc"
+};
+
+typedef struct {
+    uint32_t weight[2 * MAX_LIMBS]; /* 2^(32 i) mod modulus */
+    uint32_t modulus;
+} sieve_group;
+
+static uint32_t group_modulus(size_t g) {
+    uint32_t m = 1;
+    for (int i = 0; i < 6 && sieve_primes[g][i]; i++) m *= sieve_primes[g][i];
+    return m;
+}
+
+static void sieve_prepare(sieve_group *group, size_t g, size_t limbs) {
+    uint64_t w = 1;
+    group->modulus = group_modulus(g);
+    for (size_t i = 0; i < 2 * limbs; i++) {
+        group->weight[i] = (uint32_t)w;
+        w = (w << 32) % group->modulus;
+    }
+}
+
+static int has_factor(const uint64_t *x, size_t limbs, const sieve_group *group, const uint16_t *primes) {
+    uint64_t sum = 0;
+    const uint32_t *weight = group->weight;
+    for (size_t i = 0; i < limbs; i++) sum += (x[i] & 0xffffffffull) * weight[2 * i] + (x[i] >> 32) * weight[2 * i + 1];
+    uint32_t rest = (uint32_t)(sum % group->modulus);
+    for (int i = 0; i < 6 && primes[i]; i++) {
+        if (rest % primes[i] == 0) return 1;
+    }
+    return 0;
+}
+
+/* 2^64 = 1 modulo 3, 5, 17, 257, 641, 65537: the sum of the limbs tells all of them. */
+static int has_fermat_factor(const uint64_t *x, size_t limbs) {
+    u128 sum = 0;
+    for (size_t i = 0; i < limbs; i++) sum += x[i];
+    uint64_t s = (uint64_t)sum, carry = (uint64_t)(sum >> 64);
+    s += carry;
+    s += s < carry;
+    return s % 3 == 0 || s % 5 == 0 || s % 17 == 0 || s % 257 == 0 || s % 641 == 0;
+}
+
+/* --- exact division --------------------------------------------------------------------------------------------------------- */
+
+/* Inverse of an odd number modulo 2^64, by Newton's iteration from five right bits. */
+static inline uint64_t inverse64(uint64_t p) {
+    uint64_t x = p * 3 ^ 2;
+    for (int i = 0; i < 4; i++) x *= 2 - p * x;
+    return x;
+}
+
+/* Whether the quotient n / p, were it exact, has the top limb that the sizes of n and p imply.
+ *
+ * The quotient modulo 2^(64 limbs) is worked out from the low end with low halves of products only; for a p that does not divide n its top limb
+ * is as good as random. Wrong "yes" about once in 2^38 windows; the caller confirms. */
+static int may_divide(const uint64_t *p, const uint64_t *n, size_t limbs, uint64_t negative_inverse, double quotient_top) {
+    uint64_t t[MAX_LIMBS], y = 0;
+    memcpy(t, n, 8 * limbs);
+    for (size_t j = 0; j < limbs; j++) {
+        y = t[j] * negative_inverse;
+        uint64_t carry = 0;
+        for (size_t k = 0; k + j < limbs; k++) {
+            u128 s = (u128)y * p[k] + t[j + k] + carry;
+            t[j + k] = (uint64_t)s;
+            carry = (uint64_t)(s >> 64);
+        }
+    }
+    double off = quotient_top - (double)~y;
+    double slack = quotient_top * 0x1p-40 + 4;
+    return off < slack && off > -slack;
+}
+
+static inline double top_as_double(const uint64_t *x, size_t limbs) {
+    return (double)x[limbs - 1] * 0x1p64 + (double)(limbs > 1 ? x[limbs - 2] : 0);
+}
+
+/* --- the searches ----------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    unsigned layout, bits;
+    size_t limbs, width, count;
+    uint64_t bound;
+    const uint64_t *moduli;
+    int deep;
+    sieve_group group[SIEVE_GROUPS];
+} prime_test;
+
+static void prime_test_prepare(prime_test *t) {
+    unsigned top_bits = (t->bits - 1) % 64;
+    t->bound = 1ull << top_bits;
+    t->deep = t->count == 0;
+    for (size_t g = 0; g < (t->deep ? SIEVE_GROUPS : SIEVE_QUICK); g++) sieve_prepare(&t->group[g], g, t->limbs);
+}
+
+static int survives(const prime_test *t, const uint8_t *p, uint64_t *x) {
+    if (!ends_fit(p, t->layout, t->limbs, t->width, t->bound)) return 0;
+    if (!read_window(p, t->layout, t->bits, t->limbs, x)) return 0;
+    if (!(x[0] & 1) || x[t->limbs - 1] < t->bound || !is_varied((const uint8_t *)x, t->limbs) || has_fermat_factor(x, t->limbs)) return 0;
+    for (size_t g = 0; g < (t->deep ? SIEVE_GROUPS : SIEVE_QUICK); g++) {
+        if (has_factor(x, t->limbs, &t->group[g], sieve_primes[g])) return 0;
+    }
+    return 1;
+}
+
+/* Writes the keys that a surviving window may divide; the number written, or -1 if there is no room for all. */
+static int64_t divide_all(const prime_test *t, const uint64_t *x, int64_t offset, int64_t *out, size_t room) {
+    size_t written = 0;
+    uint64_t negative_inverse = 0 - inverse64(x[0]);
+    double top = top_as_double(x, t->limbs);
+    for (size_t k = 0; k < t->count; k++) {
+        const uint64_t *n = t->moduli + 2 * t->limbs * k;
+        double quotient_top = top_as_double(n, 2 * t->limbs) / top * 0x1p64;
+        if (!may_divide(x, n, t->limbs, negative_inverse, quotient_top)) continue;
+        if (written == room) return -1;
+        out[2 * written] = offset;
+        out[2 * written + 1] = (int64_t)k;
+        written++;
+    }
+    return (int64_t)written;
+}
+
+/* For 64 aligned windows from p on: bit i set if window i is odd with its top limb at or above the bound. */
+VECTOR_CLONES
+static uint64_t fitting_ends(const uint8_t *p, size_t limbs, uint64_t bound) {
+    uint64_t first[64], last[64], bits = 0;
+    uint8_t flag[64];
+    memcpy(first, p, 512);
+    memcpy(last, p + 8 * (limbs - 1), 512);
+    for (int i = 0; i < 64; i++) flag[i] = (uint8_t)(first[i] & (last[i] >= bound));
+    for (int i = 0; i < 8; i++) bits |= ((load64(flag + 8 * i) * 0x0102040810204080ull) >> 56) << (8 * i);
+    return bits;
+}
+
+/* From `at` on, the next start (a multiple of 8 bytes from it) whose window's ends fit; past `last` if none: the common case of
+ * aligned little-endian limbs, 64 windows at a time. */
+static int64_t skip_unfit(const prime_test *t, const uint8_t *buf, int64_t nbytes, int64_t at, int64_t last, uint64_t *visited) {
+    while (at <= last) {
+        if (at + 512 + (int64_t)t->width > nbytes) return at;
+        uint64_t bits = fitting_ends(buf + at, t->limbs, t->bound);
+        if (bits) {
+            int64_t skip = __builtin_ctzll(bits);
+            *visited += (uint64_t)skip;
+            return at + 8 * skip;
+        }
+        *visited += 64;
+        at += 512;
+    }
+    return at;
+}
+
+/* What rsa_primes writes for one surviving window; -1 if there is no room. */
+static int64_t write_hits(const prime_test *t, const uint64_t *x, int64_t offset, int64_t *out, size_t room) {
+    if (!t->deep) return divide_all(t, x, offset, out, room);
+    if (room == 0) return -1;
+    out[0] = offset;
+    out[1] = -1;
+    return 1;
+}
+
+size_t rsa_primes(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, unsigned layout,
+                  unsigned prime_bits, const uint64_t *moduli, size_t count, size_t step, size_t long_bytes,
+                  size_t edge, int64_t *out, size_t cap, int64_t *position, uint64_t *counts) {
+    prime_test t = {layout, prime_bits, (prime_bits + 63) / 64, rsa_width(layout, prime_bits), count, 0, moduli, 0, {{{0}, 0}}};
+    size_t written = 0, r = (size_t)position[0];
+    int64_t from = position[1];
+    uint64_t x[MAX_LIMBS];
+    if (t.limbs < 2 || t.limbs > MAX_LIMBS) return 0;
+    prime_test_prepare(&t);
+    for (; r < nruns; r++, from = 0) {
+        if (runs[2 * r + 1] > (int64_t)nbytes) break;
+        windows w = windows_of(runs[2 * r], runs[2 * r + 1], t.width, step, long_bytes, edge);
+        int64_t at = from > w.first ? from : w.first;
+        int skipping = layout == LE64 && step == 8 && w.gap_to == 0;
+        for (; at <= w.last; at = windows_next(&w, at)) {
+            if (skipping && (at = skip_unfit(&t, buf, (int64_t)nbytes, at, w.last, &counts[0])) > w.last) break;
+            counts[0]++;
+            if (!survives(&t, buf + at, x)) continue;
+            counts[1]++;
+            int64_t found = write_hits(&t, x, at, out + 2 * written, cap - written);
+            if (found < 0) {
+                position[0] = (int64_t)r;
+                position[1] = at;
+                wipe(x, sizeof x);
+                return written;
+            }
+            written += (size_t)found;
+        }
+    }
+    position[0] = (int64_t)nruns;
+    position[1] = 0;
+    wipe(x, sizeof x);
+    return written;
+}
+
+/* The top 64 bits of a 2*limbs-limb window, after shifting it left as its modulus is. */
+static inline uint64_t exponent_top(const uint8_t *p, int big_endian, size_t limbs, uint32_t shift) {
+    const uint8_t *last = p + 16 * limbs - 8;
+    uint64_t high = big_endian ? __builtin_bswap64(load64(p)) : load64(last);
+    uint64_t next = big_endian ? __builtin_bswap64(load64(p + 8)) : load64(last - 8);
+    return shift ? high << shift | next >> (64 - shift) : high;
+}
+
+/* e g d / n is within a hair of a whole number if d is the private exponent: look at the fraction. */
+static inline int fits_exponent(uint64_t top, uint64_t beta, uint64_t fraction_bits) {
+    uint64_t fraction = (uint64_t)(((u128)top * beta) >> fraction_bits);
+    uint64_t slack = 1ull << (68 - fraction_bits);
+    return fraction + slack <= 2 * slack;
+}
+
+size_t rsa_exponents(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, int big_endian,
+                     unsigned limbs, const uint64_t *factors, const uint32_t *shifts, size_t count, size_t step,
+                     size_t long_bytes, size_t edge, int64_t *out, size_t cap, int64_t *position, uint64_t *counts) {
+    size_t written = 0, width = 16 * (size_t)limbs;
+    int64_t from = position[1];
+    for (size_t r = (size_t)position[0]; r < nruns; r++, from = 0) {
+        if (runs[2 * r + 1] > (int64_t)nbytes) break;
+        windows w = windows_of(runs[2 * r], runs[2 * r + 1], width, step, long_bytes, edge);
+        for (int64_t at = from > w.first ? from : w.first; at <= w.last; at = windows_next(&w, at)) {
+            const uint8_t *p = buf + at;
+            counts[0]++;
+            if (!(p[big_endian ? width - 1 : 0] & 1) || !is_varied(p, width / 8)) continue;
+            counts[1]++;
+            if (cap - written < count) {
+                position[0] = (int64_t)r;
+                position[1] = at;
+                return written;
+            }
+            for (size_t k = 0; k < count; k++) {
+                uint64_t top = exponent_top(p, big_endian, limbs, shifts[k]);
+                if (top >> 40 == 0 || !fits_exponent(top, factors[2 * k], factors[2 * k + 1])) continue;
+                out[2 * written] = at;
+                out[2 * written + 1] = (int64_t)k;
+                written++;
+            }
+        }
+    }
+    position[0] = (int64_t)nruns;
+    position[1] = 0;
+    return written;
+}
+
+/* Whether a window looks drawn at random: many different byte values, about half of the bits set. For uniformly random windows of 64 bytes
+ * or more either test fails with a probability below 2^-30. */
+static int is_random(const uint8_t *p, size_t width) {
+    uint64_t seen[4] = {0, 0, 0, 0};
+    int64_t set = 0;
+    int distinct = 0;
+    size_t look = width < 128 ? width : 128;
+    for (size_t i = 0; i < look; i++) seen[p[i] >> 6] |= 1ull << (p[i] & 63);
+    for (int i = 0; i < 4; i++) distinct += __builtin_popcountll(seen[i]);
+    for (size_t i = 0; i + 8 <= look; i += 8) set += __builtin_popcountll(load64(p + i));
+    int64_t half = (int64_t)look * 4, off = set > half ? set - half : half - set;
+    return (size_t)distinct * 8 >= look * (look < 128 ? 5 : 4) && off * off <= 50 * (int64_t)look * 2;
+}
+
+size_t random_windows(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, size_t width,
+                      size_t step, size_t long_bytes, size_t edge, int64_t *out, size_t cap, int64_t *position,
+                      uint64_t *counts) {
+    size_t written = 0;
+    int64_t from = position[1];
+    for (size_t r = (size_t)position[0]; r < nruns; r++, from = 0) {
+        if (runs[2 * r + 1] > (int64_t)nbytes) break;
+        windows w = windows_of(runs[2 * r], runs[2 * r + 1], width, step, long_bytes, edge);
+        for (int64_t at = from > w.first ? from : w.first; at <= w.last; at = windows_next(&w, at)) {
+            counts[0]++;
+            if (is_dull(load64(buf + at), 48) || is_dull(load64(buf + at + width - 8), 48)) continue;
+            if (!is_varied(buf + at, width / 8) || !is_random(buf + at, width)) continue;
+            counts[1]++;
+            if (written == cap) {
+                position[0] = (int64_t)r;
+                position[1] = at;
+                return written;
+            }
+            out[written++] = at;
+        }
+    }
+    position[0] = (int64_t)nruns;
+    position[1] = 0;
+    return written;
+}
+
+/* All 32-bit words below 2^30, and as many different byte values as random digits have (half as many as bytes). */
+static int is_digits(const uint8_t *p, size_t width) {
+    uint64_t seen[4] = {0, 0, 0, 0};
+    int distinct = 0;
+    for (size_t i = 0; i < width; i += 4) {
+        if (load32(p + i) >> 30) return 0;
+    }
+    for (size_t i = 0; i < width; i++) seen[p[i] >> 6] |= 1ull << (p[i] & 63);
+    for (int i = 0; i < 4; i++) distinct += __builtin_popcountll(seen[i]);
+    return (size_t)distinct * 2 >= width && load32(p + width - 8) >> 14;
+}
+
+size_t digit_windows(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, size_t width, size_t step,
+                     size_t long_bytes, size_t edge, int64_t *out, size_t cap, int64_t *position) {
+    size_t written = 0;
+    int64_t from = position[1];
+    if (width < 16 || width % 4) return 0;
+    for (size_t r = (size_t)position[0]; r < nruns; r++, from = 0) {
+        if (runs[2 * r + 1] > (int64_t)nbytes) break;
+        /* the word of the last digit may be half empty, and so dull */
+        int64_t end = runs[2 * r + 1] + 8 <= (int64_t)nbytes ? runs[2 * r + 1] + 8 : (int64_t)nbytes;
+        windows w = windows_of(runs[2 * r], end, width, step, long_bytes, edge);
+        for (int64_t at = from > w.first ? from : w.first; at <= w.last; at = windows_next(&w, at)) {
+            if (!is_digits(buf + at, width)) continue;
+            if (written == cap) {
+                position[0] = (int64_t)r;
+                position[1] = at;
+                return written;
+            }
+            out[written++] = at;
+        }
+    }
+    position[0] = (int64_t)nruns;
+    position[1] = 0;
+    return written;
+}

@@ -1,0 +1,100 @@
+"""Which windows each detector visits: decided once per image, from what the survey counted in all of it.
+
+Exhaustive mode visits every window. Quick mode visits the widest of three sets whose size fits a budget, so that small images are searched
+completely in either mode: (1) every window; (2) not the inside of noise, 64 KiB or more of pages that look random all over; (3) of that, only windows near the ends of a
+run. What was left out is reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from immure.scan.kernels.cpu import NEVER_LONG, Runs, Windows, Workspace, count_windows
+from immure.scan.options import Mode
+
+Tier = Literal["all", "quiet", "edges"]
+
+#: Words from the ends of a run within which windows are visited in the narrowest tier.
+EDGE_WORDS: Final = 1
+#: Widths in bytes by which windows are counted: an RSA-2048 prime, a 256-bit scalar.
+LOOSE_WIDTH: Final = 128
+STRICT_WIDTH: Final = 32
+
+#: Windows (at steps of 8 bytes) that quick mode may visit, by family of detectors. A window of ``primes`` costs a few nanoseconds,
+#: one of ``layouts`` some tens (eight starts per word), one of ``scalars`` up to some microseconds, one of ``constants`` some ten.
+BUDGETS: Final[dict[str, int]] = {
+    "primes": 1 << 62,
+    "many": 4 << 20,
+    "layouts": 1 << 20,
+    "scalars": 1 << 20,
+    "constants": 1 << 15,
+}
+
+
+@dataclass
+class Counts:
+    """Windows of an image at steps of 8 bytes, by set of runs and tier."""
+
+    loose: dict[Tier, int] = field(default_factory=lambda: {"all": 0, "quiet": 0, "edges": 0})
+    strict: dict[Tier, int] = field(default_factory=lambda: {"all": 0, "quiet": 0, "edges": 0})
+
+    def add(self, other: Counts) -> None:
+        """Count another chunk."""
+        for mine, theirs in ((self.loose, other.loose), (self.strict, other.strict)):
+            for tier in mine:
+                mine[tier] += theirs[tier]
+
+
+def count(space: Workspace) -> Counts:
+    """The windows of the chunk in the workspace (its runs must have been found)."""
+    counts = Counts()
+    for tier in ("all", "quiet", "edges"):
+        counts.loose[tier] = count_windows(loose_runs(space, tier), LOOSE_WIDTH, windows(tier, 8, loose=True))
+        counts.strict[tier] = count_windows(strict_runs(space, tier), STRICT_WIDTH, windows(tier, 8, loose=False))
+    return counts
+
+
+def loose_runs(space: Workspace, tier: Tier) -> Runs:
+    """The runs that detectors of long numbers visit."""
+    return space.loose if tier == "all" else space.quiet_loose
+
+
+def strict_runs(space: Workspace, tier: Tier) -> Runs:
+    """The runs that detectors of 32-byte numbers visit."""
+    return space.strict if tier == "all" else space.quiet_strict
+
+
+def windows(tier: Tier, step: int, *, loose: bool) -> Windows:
+    """The windows of a tier at steps of ``step`` bytes. Loose runs begin one word before the first that is not dull."""
+    edge = 8 * (EDGE_WORDS + (1 if loose else 0))
+    return Windows(step, 0 if tier == "edges" else NEVER_LONG, edge)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The tier of each family of detectors for one image."""
+
+    mode: Mode
+    tiers: dict[str, Tier]
+    counts: Counts
+
+    def tier(self, family: str) -> Tier:
+        """Which windows the family visits."""
+        return self.tiers[family]
+
+    def left_out(self, family: str) -> int:
+        """Windows that the family does not visit."""
+        counted = self.counts.strict if family == "scalars" else self.counts.loose
+        return counted["all"] - counted[self.tiers[family]]
+
+
+def make_plan(mode: Mode, counts: Counts) -> Plan:
+    """Choose the widest tier that fits each family's budget."""
+    tiers: dict[str, Tier] = {}
+    for family, budget in BUDGETS.items():
+        counted = counts.strict if family == "scalars" else counts.loose
+        order: tuple[Tier, ...] = ("all", "quiet")
+        fitting = [tier for tier in order if counted[tier] <= budget]
+        tiers[family] = "all" if mode == "exhaustive" else fitting[0] if fitting else "edges"
+    return Plan(mode, tiers, counts)

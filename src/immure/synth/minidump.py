@@ -1,0 +1,130 @@
+"""Windows minidumps (``minidumpapiset.h``)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from immure.synth.elf import CoreThread
+from immure.synth.memory import Built
+
+_CONTEXT = {9: (1232, 0x98, 0xF8, 8), 0: (716, 0xC4, 0xB8, 4), 12: (912, 0x100, 0x108, 8)}
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A loaded module: base address, size in bytes, name."""
+
+    base: int
+    size: int
+    name: str
+
+
+def build_minidump(
+    memory: Sequence[tuple[int, bytes]],
+    *,
+    full: bool = True,
+    architecture: int = 9,
+    threads: Sequence[CoreThread] = (),
+    modules: Sequence[Module] = (),
+    pid: int | None = None,
+    exception: int | None = None,
+    protections: Sequence[tuple[int, int, int]] = (),
+    claimed_count: int | None = None,
+) -> Built:
+    """A minidump of ``memory``, pairs of address and bytes.
+
+    Args:
+        memory: ranges; a thread's stack is the range that its stack pointer is in.
+        full: ``Memory64List`` (memory at the end of the file) instead of ``MemoryList``.
+        architecture: 9 (AMD64), 0 (x86) or 12 (ARM64).
+        threads, modules: for ThreadList and ModuleList.
+        pid, exception: for MiscInfo and Exception streams.
+        protections: (address, length, ``PAGE_*`` constant) for MemoryInfoList.
+        claimed_count: what the memory list says that it holds, instead of the truth.
+    """
+    kinds = [7, 3, 4, 9 if full else 5]
+    kinds += [15] if pid is not None else []
+    kinds += [6] if exception is not None else []
+    kinds += [16] if protections else []
+    out = bytearray(32 + 12 * len(kinds))
+    blobs: list[int] = []
+    if not full:
+        for _, data in memory:
+            blobs.append(len(out))
+            out += data
+    directory: list[tuple[int, int, int]] = []
+
+    def stream(kind: int, data: bytes) -> None:
+        directory.append((kind, len(data), len(out)))
+        out.extend(data)
+
+    stream(7, struct.pack("<HHHBBIIIIIHHQQQ", architecture, 6, 0, 4, 1, 10, 0, 19045, 2, 0, 0, 0, 0, 0, 0))
+    stream(3, _threads(out, threads, memory, blobs, architecture))
+    stream(4, _modules(out, modules))
+    if pid is not None:
+        stream(15, struct.pack("<IIIIII", 24, 1, pid, 0, 0, 0))
+    if exception is not None:
+        stream(6, struct.pack("<IIIIQQII120x", 1, 0, exception, 0, 0, 0, 0, 0) + struct.pack("<II", 0, 0))
+    if protections:
+        infos = b"".join(
+            struct.pack("<QQIIQIIII", at, at, protection, 0, length, 0x1000, protection, 0x20000, 0)
+            for at, length, protection in protections
+        )
+        stream(16, struct.pack("<IIQ", 16, 48, len(protections)) + infos)
+    count = len(memory) if claimed_count is None else claimed_count
+    if full:
+        at = len(out) + 16 + 16 * len(memory)
+        ranges = b"".join(struct.pack("<QQ", address, len(data)) for address, data in memory)
+        stream(9, struct.pack("<QQ", count, at) + ranges)
+        for _, data in memory:
+            blobs.append(len(out))
+            out += data
+    else:
+        ranges = b"".join(
+            struct.pack("<QII", address, len(data), at)
+            for (address, data), at in zip(memory, blobs, strict=True)
+        )
+        stream(5, struct.pack("<I", count) + ranges)
+    out[:32] = struct.pack("<4sIIIIIQ", b"MDMP", 0xA793, len(directory), 32, 0, 0, 2 if full else 0)
+    for index, entry in enumerate(directory):
+        struct.pack_into("<III", out, 32 + 12 * index, *entry)
+    places = [(at, address, len(data)) for (address, data), at in zip(memory, blobs, strict=True)]
+    return Built(bytes(out), tuple(places))
+
+
+def _threads(
+    out: bytearray,
+    threads: Sequence[CoreThread],
+    memory: Sequence[tuple[int, bytes]],
+    blobs: Sequence[int],
+    architecture: int,
+) -> bytes:
+    """ThreadList; the contexts go to the end of ``out``. In a full dump the stacks' places are not
+    repeated."""
+    size, stack_at, counter_at, word = _CONTEXT[architecture]
+    entries = b""
+    for thread in threads:
+        context = bytearray(size)
+        context[stack_at : stack_at + word] = thread.stack_pointer.to_bytes(word, "little")
+        context[counter_at : counter_at + word] = thread.program_counter.to_bytes(word, "little")
+        context_at = len(out)
+        out += context
+        stack, length, place = 0, 0, 0
+        for index, (address, data) in enumerate(memory):
+            if address <= thread.stack_pointer < address + len(data):
+                stack = address
+                length, place = (len(data), blobs[index]) if blobs else (0, 0)
+        entries += struct.pack("<IIIIQQIIII", thread.tid, 0, 0, 0, 0, stack, length, place, size, context_at)
+    return struct.pack("<I", len(threads)) + entries
+
+
+def _modules(out: bytearray, modules: Sequence[Module]) -> bytes:
+    entries = b""
+    for module in modules:
+        name = module.name.encode("utf-16-le")
+        at = len(out)
+        out += struct.pack("<I", len(name)) + name + b"\0\0"
+        entries += struct.pack("<QIIII", module.base, module.size, 0, 0, at) + bytes(52 + 8 + 8 + 16)
+    return struct.pack("<I", len(modules)) + entries

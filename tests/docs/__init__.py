@@ -1,0 +1,1 @@
+"""Runs the commands and programs that the documentation shows, and checks what it says of their output."""

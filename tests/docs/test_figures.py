@@ -1,0 +1,133 @@
+"""Numbers that pages state and code decides: they must agree."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from math import comb
+
+import pytest
+
+from docs.blocks import ROOT
+from immure.cli import main as command_line
+from immure.cli.exit_codes import ExitCode
+from immure.keymaterial.encodings import encodings, secret_numbers
+from immure.keymaterial.key import RsaNumbers
+from immure.keymaterial.private import ec_from_scalar, okp_from_seed, rsa_from_prime
+from immure.scan import plan
+from immure.scan.kernels import cpu
+
+DESIGN = (ROOT / "docs" / "explanation" / "scan-design.md").read_text(encoding="utf-8")
+DULL = Fraction(2 << cpu.DULL_BITS, 1 << 64)
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+
+
+def _stated(test: str) -> float:
+    """The probability in the row of the table whose first cell begins with ``test``."""
+    row = re.search(rf"^\| {re.escape(test)}[^|]*\|[^|]*\| ([^|]+) \|$", DESIGN, flags=re.MULTILINE)
+    assert row, test
+    words = row[1].split(" ")[0].replace("·10", "e").translate(_SUPERSCRIPTS)
+    return float(words)
+
+
+def _few_distinct(drawn: int, need: int, values: int = 256) -> Fraction:
+    """The probability that ``drawn`` random bytes have fewer than ``need`` different values."""
+    chances = [Fraction(1)] + [Fraction(0)] * drawn
+    for _ in range(drawn):
+        chances = [
+            chances[k] * Fraction(k, values) + (chances[k - 1] * Fraction(values - k + 1, values) if k else 0)
+            for k in range(drawn + 1)
+        ]
+    return sum(chances[:need], Fraction(0))
+
+
+def _off_balance(bits: int, square: int) -> Fraction:
+    """The probability that the number of set bits among ``bits`` is off its mean by more than the root of ``square``."""
+    return Fraction(sum(comb(bits, k) for k in range(bits + 1) if (k - bits // 2) ** 2 > square), 1 << bits)
+
+
+def _share_of_other_factors() -> Fraction:
+    """The share of keys whose gcd(p − 1, q − 1) is none of those tried, from the densities of primes in residue classes."""
+    odd_one = 1.0
+    for prime in (n for n in range(3, 20_000, 2) if all(n % d for d in range(3, int(n**0.5) + 1, 2))):
+        odd_one *= 1 - 1 / (prime - 1) ** 2
+    total = 0.0
+    for g in set(cpu.EXPONENT_FACTORS) - {1}:
+        twos = (g & -g).bit_length() - 1
+        odd = g >> twos
+        part = 3 / 4**twos
+        for prime in (3, 5, 7, 11, 13):
+            power = 0
+            while odd % prime == 0:
+                odd //= prime
+                power += 1
+            if power:
+                at_least = [1 / (prime ** (k - 1) * (prime - 1)) ** 2 for k in (power, power + 1)]
+                part *= (at_least[0] - at_least[1]) / (1 - 1 / (prime - 1) ** 2)
+        total += part * odd_one
+    return Fraction(1 - total)
+
+
+@pytest.mark.parametrize(
+    ("test", "computed"),
+    [
+        ("loose run", 2 * DULL**2 + 14 * DULL**3),
+        ("variety of top bytes, 16 words", _few_distinct(16, 9)),
+        ("variety, 8 words", _few_distinct(8, 5)),
+        ("private exponent |", Fraction(1, 1 << 24)),
+        ("private exponent modulo λ", _share_of_other_factors()),
+        ("constants, 64 bytes", _few_distinct(64, 40) + _off_balance(512, 100 * 64)),
+        ("strict run", 1 - (1 - DULL) ** 4),
+        ("sweep", DULL),
+    ],
+)
+def test_a_stated_probability_is_the_computed_one(test: str, computed: Fraction) -> None:
+    assert _stated(test.removesuffix(" |")) == pytest.approx(float(computed), rel=0.05)
+
+
+def test_the_stated_budgets_are_those_of_the_plan() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \|[^|]*\| ([^|]+) \|$", DESIGN, flags=re.MULTILINE))
+    assert set(rows) == set(plan.BUDGETS)
+    for family, words in rows.items():
+        if words.startswith("none"):
+            assert plan.BUDGETS[family] > 1 << 50
+        else:
+            assert int(words.replace(",", "")) == plan.BUDGETS[family]
+
+
+def test_the_stated_factors_of_exponents_are_those_tried() -> None:
+    stated = re.search(r"Tried are 1 \(for d modulo φ\), ([\d, and]+)\.", DESIGN)
+    assert stated
+    assert {1, *map(int, re.findall(r"\d+", stated[1]))} == set(cpu.EXPONENT_FACTORS)
+
+
+def test_every_secret_and_encoding_is_listed() -> None:
+    page = (ROOT / "docs" / "reference" / "secrets-and-encodings.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"`([a-z0-9_-]+)`", page))
+    # the smallest primes that the two encoders accept do: names do not depend on the size
+    rsa = rsa_from_prime(RsaNumbers((2**521 - 1) * (2**607 - 1), 65537), 2**521 - 1)
+    private_keys = [rsa, ec_from_scalar("P-256", 12345 << 200), okp_from_seed("Ed25519", bytes(range(32)))]
+    for private in private_keys:
+        for secret, value in secret_numbers(private).items():
+            assert secret in listed
+            for encoding, _ in encodings(secret, value, private):
+                name = encoding.removesuffix("-utf16le").replace("base64url-", "base64-")
+                assert name in listed, encoding
+
+
+def test_every_option_is_described() -> None:
+    page = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    for command in command_line.COMMANDS:
+        loaded = command_line.cli.get_command(None, command)  # type: ignore[arg-type]
+        assert loaded is not None
+        assert f"## `immure {command}`" in page
+        for parameter in loaded.params:
+            for option in parameter.opts if parameter.param_type_name == "option" else []:
+                assert f"`{option}" in page, f"immure {command} {option}"
+
+
+def test_every_exit_code_is_described() -> None:
+    page = (ROOT / "docs" / "reference" / "exit-codes.md").read_text(encoding="utf-8")
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", page, flags=re.MULTILINE)} == set(
+        map(int, ExitCode)
+    )

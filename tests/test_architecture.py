@@ -1,0 +1,76 @@
+"""What importing costs and pulls in. (Who may import whom is in `.importlinter`, held by `make lint`.)"""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import immure
+
+PACKAGE = Path(immure.__file__).parent
+HEAVY = {"flint", "cryptography", "rich", "lz4", "jsonschema", "numpy", "ssl", "urllib.request", "asyncio"}
+
+
+def _loaded(*arguments: str) -> set[str]:
+    """Modules that are in memory after the command line or library was loaded."""
+    code = f"import sys; {'; '.join(arguments)}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.rsplit("\n", 2)[-2].split())
+
+
+def test_the_library_loads_nothing_heavy() -> None:
+    assert not HEAVY & _loaded("import immure")
+
+
+def test_help_loads_nothing_heavy() -> None:
+    assert not HEAVY & _loaded("from immure.cli.main import run", "run(['--help'])")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "bar"),
+    [(["-c", "import immure"], 0.150), (["-m", "immure", "--help"], 0.300)],
+    ids=["import immure", "immure --help"],
+)
+def test_starting_is_quick(arguments: list[str], bar: float) -> None:
+    def seconds(*command: str) -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, *command], capture_output=True, check=True)
+        return time.perf_counter() - began
+
+    # the least of several runs: what else the machine does must not decide
+    least = min(seconds(*arguments) for _ in range(7))
+    bare = min(seconds("-c", "pass") for _ in range(7))
+    assert least - bare < bar, f"{least:.3f} s, of which Python itself {bare:.3f} s"
+
+
+def test_errors_import_nothing_from_the_package() -> None:
+    tree = ast.parse((PACKAGE / "errors.py").read_text(encoding="utf-8"))
+    imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    imported += [name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names]
+    assert not [name for name in imported if name.startswith("immure")]
+
+
+def test_the_library_neither_prints_nor_exits() -> None:
+    calls = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if "cli" in path.relative_to(PACKAGE).parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+                "print",
+                "sys.exit",
+                "exit",
+                "os._exit",
+            ):
+                calls.append(f"{path.relative_to(PACKAGE)}:{node.lineno}")
+    assert not calls
+
+
+def test_the_environment_of_these_tests_is_the_locked_one() -> None:
+    assert Path(sys.prefix).name == ".venv" or "CI" not in os.environ
