@@ -1,8 +1,9 @@
 """Reads the fenced blocks of the documentation that can be executed, and runs them.
 
-A console block is a session: lines that begin with ``$ `` are commands (a line that ends in a backslash goes on).
-The lines below a command are what it prints; without any it may print anything. ``…`` alone on a line stands for
-any lines, within a line for any characters. Comments in front of a block tell what to do with it:
+A console block is a session: lines that begin with ``$ `` are commands (a backslash at the end goes on). The
+lines below a command are what it prints; without any it may print anything. ``…`` alone on a line stands for
+any lines, within a line for any characters; several blanks count as one. Comments in front of a block tell
+what to do with it:
 
     <!-- file: NAME -->             the block is the content of NAME in the directory of the session
     <!-- not executed: REASON -->   the block is not executed, for that reason
@@ -16,6 +17,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,23 +135,24 @@ def _run(arguments: list[str], directory: Path) -> subprocess.CompletedProcess[s
         "TERM": "dumb",
         "PYTHONIOENCODING": "utf-8",
     }
-    process = subprocess.Popen(
-        arguments,
-        cwd=directory,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        start_new_session=True,
-    )
-    try:
-        output, _ = process.communicate(timeout=120)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # a server that the session left in the background
-    return subprocess.CompletedProcess(arguments, process.returncode, output)
+    with tempfile.TemporaryFile() as output:  # not a pipe: what runs on in the background would keep it open
+        process = subprocess.Popen(
+            arguments,
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            process.wait(timeout=120)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        output.seek(0)
+        return subprocess.CompletedProcess(arguments, process.returncode, output.read().decode("utf-8"))
 
 
 def matches(expected: list[str], printed: list[str]) -> bool:
@@ -158,10 +161,15 @@ def matches(expected: list[str], printed: list[str]) -> bool:
         return not printed
     if expected[0].strip() == "…":
         return any(matches(expected[1:], printed[skip:]) for skip in range(len(printed) + 1))
-    if not printed or not _line(expected[0]).fullmatch(printed[0].rstrip()):
+    if not printed or not _line(expected[0]).fullmatch(_squeezed(printed[0])):
         return False
     return matches(expected[1:], printed[1:])
 
 
 def _line(expected: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in expected.rstrip().split("…")))
+    return re.compile(".*".join(re.escape(part) for part in _squeezed(expected).split("…")))
+
+
+def _squeezed(line: str) -> str:
+    """Columns of a table are as wide as their longest entry, which is not what a page is about."""
+    return re.sub(r" +", " ", line.rstrip())

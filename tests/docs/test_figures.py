@@ -11,6 +11,7 @@ import pytest
 from docs.blocks import ROOT
 from immure.cli import main as command_line
 from immure.cli.exit_codes import ExitCode
+from immure.dumps.detect import FORMATS
 from immure.keymaterial.encodings import encodings, secret_numbers
 from immure.keymaterial.key import RsaNumbers
 from immure.keymaterial.private import ec_from_scalar, okp_from_seed, rsa_from_prime
@@ -42,12 +43,12 @@ def _few_distinct(drawn: int, need: int, values: int = 256) -> Fraction:
 
 
 def _off_balance(bits: int, square: int) -> Fraction:
-    """The probability that the number of set bits among ``bits`` is off its mean by more than the root of ``square``."""
+    """The probability that of ``bits`` more or less than half are set, by over the root of ``square``."""
     return Fraction(sum(comb(bits, k) for k in range(bits + 1) if (k - bits // 2) ** 2 > square), 1 << bits)
 
 
 def _share_of_other_factors() -> Fraction:
-    """The share of keys whose gcd(p − 1, q − 1) is none of those tried, from the densities of primes in residue classes."""
+    """The share of keys whose gcd(p − 1, q − 1) is not tried, by the densities of primes in classes."""
     odd_one = 1.0
     for prime in (n for n in range(3, 20_000, 2) if all(n % d for d in range(3, int(n**0.5) + 1, 2))):
         odd_one *= 1 - 1 / (prime - 1) ** 2
@@ -130,4 +131,11 @@ def test_every_exit_code_is_described() -> None:
     page = (ROOT / "docs" / "reference" / "exit-codes.md").read_text(encoding="utf-8")
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", page, flags=re.MULTILINE)} == set(
         map(int, ExitCode)
+    )
+
+
+def test_every_image_format_is_described() -> None:
+    page = (ROOT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
+    assert {known.name for known in FORMATS} <= set(
+        re.findall(r"^\| `([\w-]+)` \|", page, flags=re.MULTILINE)
     )

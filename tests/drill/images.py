@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,8 +44,15 @@ def captures(stack: Stack) -> list[str]:
     return [*ways, *(["core"] if crash.has_kernel_cores() and not stack.refuses_core else [])]
 
 
-def take(stack: Stack, directory: Path, kinds: tuple[str, ...], *, signs: bool = True) -> Iterator[Image]:
-    """Run a stack once with fresh keys and take its memory in every way; the crash comes last."""
+def take(
+    stack: Stack,
+    directory: Path,
+    kinds: tuple[str, ...],
+    *,
+    signs: bool = True,
+    ways: Sequence[str] | None = None,
+) -> Iterator[Image]:
+    """Run a stack once with fresh keys and take its memory in every way (that works here); the crash comes last."""
     made = tuple(keys.make(kind) for kind in kinds)
     with tempfile.TemporaryDirectory(prefix="drill-") as temporary:
         scene = Scene(Path(temporary), made, signs)
@@ -55,7 +62,7 @@ def take(stack: Stack, directory: Path, kinds: tuple[str, ...], *, signs: bool =
                 keys.write_private(key, scene.directory)
         target = stack.start(scene)
         try:
-            for capture in captures(stack):
+            for capture in captures(stack) if ways is None else ways:
                 path = _capture(capture, target, directory / f"{stack.name}.{capture}")
                 yield Image(stack.name, capture, path, made, signs)
         finally:
@@ -83,12 +90,13 @@ def store(image: Image, directory: Path) -> int:
     moved = Image(image.stack, image.capture, directory / "image", image.keys, image.signs)
     hits = sorted(moved.truth())
     expected = [hit for hit in hits if reference.is_expected(hit)]
-    _dump(directory / "truth.json", [[hit.secret, hit.encoding, hit.offset] for hit in expected])
-    _dump(directory / "truth-full.json", [hit._asdict() for hit in hits])
+    write_rows(directory / "truth.json", [[hit.secret, hit.encoding, hit.offset] for hit in expected])
+    write_rows(directory / "truth-full.json", [hit._asdict() for hit in hits])
     return len(expected)
 
 
-def _dump(path: Path, rows: list[object]) -> None:
+def write_rows(path: Path, rows: Sequence[object]) -> None:
+    """JSON with one row per line."""
     path.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
 
 

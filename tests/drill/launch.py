@@ -109,7 +109,7 @@ def go(sign: str = "sign") -> Callable[[Scene], crash.Target]:
     """A stack that is the Go program."""
 
     def start(scene: Scene) -> crash.Target:
-        binary = _build(PROGRAMS / "signer.go", "signer-go", lambda s, o: ["go", "build", "-o", o, s])
+        binary = build(PROGRAMS / "signer.go", "signer-go", lambda s, o: ["go", "build", "-o", o, s])
         return _run([str(binary)], scene, sign, "verify", {"GOTRACEBACK": "crash"})
 
     return start
@@ -119,7 +119,7 @@ def java(sign: str = "sign") -> Callable[[Scene], crash.Target]:
     """A stack that is the Java program. The heap is kept small, since a debugger writes all that is reserved."""
 
     def start(scene: Scene) -> crash.Target:
-        classes = _build(PROGRAMS / "Signer.java", "signer-java", lambda s, o: ["javac", "-d", o, s])
+        classes = build(PROGRAMS / "Signer.java", "signer-java", lambda s, o: ["javac", "-d", o, s])
         argv = ["java", "-Xmx192m", "-XX:ReservedCodeCacheSize=48m", "-cp", str(classes), "Signer"]
         return _run(argv, scene, sign, "verify")
 
@@ -132,13 +132,14 @@ def native(source: str, *flags: str, sign: str = "sign") -> Callable[[Scene], cr
     def start(scene: Scene) -> crash.Target:
         compiler = ["c++", "-std=c++20"] if source.endswith(".cpp") else ["cc", "-std=c17"]
         name = source.replace(".", "-")
-        binary = _build(PROGRAMS / source, name, lambda s, o: [*compiler, "-O1", "-o", o, s, *flags])
+        binary = build(PROGRAMS / source, name, lambda s, o: [*compiler, "-O1", "-o", o, s, *flags])
         return _run([str(binary)], scene, sign, "verify")
 
     return start
 
 
-def _build(source: Path, name: str, command: Callable[[str, str], list[str]]) -> Path:
+def build(source: Path, name: str, command: Callable[[str, str], list[str]]) -> Path:
+    """The program made from ``source``, kept until the source changes."""
     target = CACHE / "build" / name
     if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,6 @@ Commands are loaded when they are called, so that ``immure --help`` stays quick:
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -16,7 +15,8 @@ from typing import NamedTuple
 import click
 
 from immure.cli.exit_codes import ExitCode
-from immure.errors import ImmureError, KeySourceError, UsageError
+from immure.cli.messages import say, silence_stdout
+from immure.errors import ImmureError, UsageError
 
 
 class Entry(NamedTuple):
@@ -111,7 +111,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.INTERRUPTED
     except ImmureError as error:
         say(str(error))
-        return ExitCode.USAGE if isinstance(error, UsageError | KeySourceError) else ExitCode.INCOMPLETE
+        return ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.INCOMPLETE
     except BrokenPipeError:
         silence_stdout()
         return ExitCode.BROKEN_PIPE
@@ -120,17 +120,3 @@ def run(arguments: Sequence[str] | None = None) -> int:
         say("this is a bug in Immure; nothing can be concluded from this run")
         return ExitCode.INCOMPLETE
     return result if isinstance(result, int) else ExitCode.CLEAN
-
-
-def say(message: str) -> None:
-    """One line on standard error, with foreign text in it made visible."""
-    from immure.scan.report.words import visible
-
-    click.echo(f"immure: {visible(message)}", err=True)
-
-
-def silence_stdout() -> None:
-    """Let nobody write to the broken pipe again, not even Python's own flush when it leaves."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)

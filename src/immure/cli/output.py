@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import sys
@@ -15,9 +16,14 @@ from immure.errors import UsageError
 
 
 @contextmanager
-def open_output(path: str | None) -> Iterator[TextIO]:
-    """Standard output if ``path`` is None, else a file that takes its place only when it is complete."""
+def open_output(path: str | None, *, utf8: bool = True) -> Iterator[TextIO]:
+    """Standard output if ``path`` is None, else a file that takes its place only when it is complete.
+
+    Files are UTF-8; standard output has the terminal's encoding unless ``utf8``.
+    """
     if path is None:
+        if utf8 and isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")
         yield sys.stdout
         sys.stdout.flush()
         return

@@ -21,17 +21,17 @@ INTERVAL = 15.0
 
 
 class Reporter(Progress, Protocol):
-    """Progress that can also pass a line on between its own."""
+    """Progress that is also told of what was found."""
 
-    def note(self, line: str) -> None:
-        """Say ``line`` now."""
+    def found(self, line: str) -> None:
+        """Something was found; the report will say so, but that may take long."""
 
 
 class Quiet(NoProgress):
     """Says nothing."""
 
-    def note(self, line: str) -> None:
-        """Swallow ``line``."""
+    def found(self, line: str) -> None:
+        """Wait for the report."""
 
 
 class Lines:
@@ -67,23 +67,20 @@ class Lines:
             if now - self._said < INTERVAL:
                 return
             self._said = now
-            self.note(self._line(now))
+            self._stream.write(f"immure: {self._line(now)}\n")
+            self._stream.flush()
 
     def finish(self, path: str) -> None:
-        """Nothing: the report says it."""
+        """Wait for the report."""
 
-    def note(self, line: str) -> None:
-        """Write ``line``."""
-        from immure.scan.report.words import visible
-
-        self._stream.write(f"immure: {visible(line)}\n")
-        self._stream.flush()
+    def found(self, line: str) -> None:
+        """Wait for the report."""
 
     def _line(self, now: float) -> str:
-        from immure.scan.report.words import bytes_words
+        from immure.scan.report.words import bytes_words, visible
 
         rate = self._done / max(now - self._begun, 1e-3)
-        words = f"{self._phase or 'reading'} {self._path}: {bytes_words(self._done)}"
+        words = f"{self._phase or 'reading'} {visible(self._path)}: {bytes_words(self._done)}"
         if self._total and rate > 0:
             left = max(0.0, self._total - self._done) / rate
             words += (
@@ -120,7 +117,7 @@ class Bar:
     def finish(self, path: str) -> None:
         """Leave the bar to the next image."""
 
-    def note(self, line: str) -> None:
+    def found(self, line: str) -> None:
         """Print ``line`` above the bar."""
         from immure.scan.report.words import visible
 

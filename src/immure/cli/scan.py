@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from immure.cli.exit_codes import FAIL_ON, ExitCode, FailOn, describe, exit_code
-from immure.cli.main import say, silence_stdout
+from immure.cli.messages import say, silence_stdout
 from immure.cli.output import check_writable, open_output
 from immure.cli.parameters import DetectorNames, Target
 from immure.cli.progress import Reporter, reporter
+from immure.errors import InputError, UsageError
 from immure.scan.options import DETECTORS, Mode, ScanOptions
 from immure.scan.report.formats import FORMATS, Format, ReportOptions, format_of, write_report
 
@@ -68,6 +69,9 @@ class Presentation:
 @click.option(
     "-k", "--keys", "sources", metavar="SRC", multiple=True, help="Public keys to look for; repeatable."
 )
+@click.option(
+    "--allow-private-hosts", is_flag=True, help="Fetch keys from addresses that are not public, too."
+)
 @click.option("--no-harvest", is_flag=True, help="Do not look for keys that only the image itself names.")
 @click.option("--mode", type=click.Choice(get_args(Mode)), help="quick (the default) says what it left out.")
 @click.option("--exhaustive", is_flag=True, help="Short for --mode exhaustive: leave nothing out.")
@@ -102,6 +106,7 @@ class Presentation:
 def scan(
     targets: tuple[str, ...],
     sources: tuple[str, ...],
+    allow_private_hosts: bool,
     no_harvest: bool,
     mode: Mode | None,
     exhaustive: bool,
@@ -131,7 +136,7 @@ def scan(
     presentation = Presentation(form or _guess(output), output, fail_on, show_all, quiet, color)
     if output is not None:
         check_writable(output)
-    keys = _load(sources, quiet)
+    keys = _load(sources, allow_private_hosts, quiet)
     if no_harvest and not keys:
         raise click.UsageError("nothing to look for: --no-harvest without any key from --keys")
     report = _run(targets, keys, options, presentation)
@@ -148,14 +153,17 @@ def _guess(output: str | None) -> Format:
     return found
 
 
-def _load(sources: Sequence[str], quiet: bool) -> list[PublicKey]:
+def _load(sources: Sequence[str], allow_private_hosts: bool, quiet: bool) -> list[PublicKey]:
     """The keys of all sources, and on standard error what there is to say of them."""
     keys: list[PublicKey] = []
     if sources:
         from immure.keymaterial.sources import load_keys
 
         for source in sources:
-            loaded = load_keys(source)
+            try:
+                loaded = load_keys(source, allow_private_hosts=allow_private_hosts)
+            except InputError as error:  # without its keys the scan would not be the one that was asked for
+                raise UsageError(str(error)) from error
             keys.extend(loaded.keys)
             for note in () if quiet else loaded.notes:
                 say(f"note: {note}")
@@ -189,8 +197,9 @@ def _run(
 def _announce(image: ImageReport, finding: Finding, progress: Reporter, found: list[str]) -> None:
     from immure.scan.report.words import key_words
 
-    found.append(f"found so far: {key_words(finding.key)} in {image.path}")
-    progress.note(f"found: {key_words(finding.key)} in {image.path}")
+    words = f"{key_words(finding.key)} in {image.path}"
+    found.append(f"found so far: {words}")
+    progress.found(f"found: {words}")
 
 
 def _present(report: ScanReport, presentation: Presentation) -> int:
@@ -207,7 +216,7 @@ def _present(report: ScanReport, presentation: Presentation) -> int:
         exit_words=describe(report),
     )
     try:
-        with open_output(presentation.output) as stream:
+        with open_output(presentation.output, utf8=presentation.format != "terminal") as stream:
             lines = write_report(report, stream, presentation.format, options)
     except BrokenPipeError:
         # whoever read it has seen enough; the exit code is still true
@@ -218,7 +227,13 @@ def _present(report: ScanReport, presentation: Presentation) -> int:
 
 
 def _advise(report: ScanReport, presentation: Presentation, lines: int) -> None:
+    if presentation.quiet:
+        return
+    if presentation.output is not None:
+        from immure.scan.report.summary import overall
+
+        say(f"{overall(report)}; the report is in {presentation.output}")
     long = presentation.format == "terminal" and len(report.images) > 1 and lines > _LONG
-    if long and presentation.output is None and not presentation.quiet:
+    if long and presentation.output is None:
         say(f"note: {lines:,} lines about {len(report.images):,} images; --quiet prints the verdicts only,")
         say("note: and --format html -o report.html makes a page to look through")

@@ -13,7 +13,7 @@ from immure.dumps.dump import Image, Missing, Process, Reader, Region, Thread
 
 if TYPE_CHECKING:
     from immure.dumps.limits import Limits
-    from immure.dumps.open import open_image, open_images
+    from immure.dumps.open import open_image, open_images, open_reader
     from immure.dumps.unreadable import Unreadable
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Unreadable",
     "open_image",
     "open_images",
+    "open_reader",
 ]
 
 _LAZY = {
@@ -34,6 +35,7 @@ _LAZY = {
     "Unreadable": "unreadable",
     "open_image": "open",
     "open_images": "open",
+    "open_reader": "open",
 }
 
 

@@ -9,6 +9,7 @@ from immure.dumps import tar, zips
 from immure.dumps.dump import Reader
 from immure.dumps.limits import Limits
 from immure.dumps.readers import PiecesReader, SharedReader
+from immure.dumps.spool import SpoolReader
 from immure.dumps.unreadable import Unreadable
 
 
@@ -34,7 +35,7 @@ def members(path: str, shared: SharedReader, kind: str, limits: Limits) -> Itera
         ImageError: the archive's own structure is broken at its very beginning.
     """
     opened = tar_members(path, shared, limits) if kind == "tar" else zip_members(path, shared, limits)
-    total = 0
+    total = stored = 0
     for count, member in enumerate(opened, 1):
         if count > limits.max_members:
             if isinstance(member, Member):
@@ -44,11 +45,21 @@ def members(path: str, shared: SharedReader, kind: str, limits: Limits) -> Itera
         yield member
         if isinstance(member, Member):
             total += member.reader.size or 0
-        if total > limits.max_apparent_bytes:
-            yield Unreadable(
-                path, f"holds more than {limits.max_apparent_bytes} bytes: the rest is not opened"
-            )
+        if isinstance(member, Member) and isinstance(member.reader, SpoolReader):
+            stored += member.reader.stored_bytes
+        problem = _too_much(total, stored, shared.reader.size or 0, limits)
+        if problem:
+            yield Unreadable(path, f"{problem}: the rest is not opened")
             return
+
+
+def _too_much(total: int, stored: int, size: int, limits: Limits) -> str | None:
+    """Members may overlap, so that a small archive has no end of them."""
+    if total > limits.max_apparent_bytes:
+        return f"holds more than {limits.max_apparent_bytes} bytes"
+    if stored > max(limits.max_stored_bytes, limits.max_archive_ratio * size):
+        return f"holds {stored} non-zero bytes, more than {limits.max_archive_ratio} times its own size"
+    return None
 
 
 def tar_members(path: str, shared: SharedReader, limits: Limits) -> Iterator[Member | Unreadable]:

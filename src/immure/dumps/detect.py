@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from immure.dumps import avml, elfcore, hprof, lime, minidump, raw
-from immure.dumps.dump import Image, Reader
+from immure.dumps.dump import Image, Missing, Reader
 from immure.dumps.limits import Limits
 from immure.errors import ImageError
 
@@ -47,20 +47,21 @@ def format_of(head: bytes) -> Format:
     return next(known for known in FORMATS if known.detect(head))
 
 
-def parse_image(path: str, reader: Reader, limits: Limits) -> Image:
-    """The image that ``reader`` holds, whatever its format.
+def parse_image(path: str, reader: Reader, limits: Limits, missing: tuple[Missing, ...] = ()) -> Image:
+    """The image that ``reader`` holds, whatever its format. ``missing`` is what the caller knows to be
+    missing.
 
     A header that cannot be used is no reason not to search the bytes: they are then ``raw``, with a warning.
     """
     found = format_of(reader.read(0, HEAD_BYTES))
     if reader.size is not None:
-        return _parse(found, path, reader, limits)
+        return _parse(found, path, reader, limits, missing)
     unfinished = Image(path, found.name, reader, ())
-    image = _parse(found, path, reader, limits) if found.tables_first else unfinished
+    image = _parse(found, path, reader, limits, missing) if found.tables_first else unfinished
 
     def settle(image: Image) -> None:
         reader.wait()
-        final = _parse(found, path, reader, limits)
+        final = _parse(found, path, reader, limits, missing)
         image.format, image.regions, image.missing = final.format, final.regions, final.missing
         image.process, image.warnings = final.process, final.warnings
         image.word_size, image.byte_order = final.word_size, final.byte_order
@@ -69,11 +70,11 @@ def parse_image(path: str, reader: Reader, limits: Limits) -> Image:
     return image
 
 
-def _parse(found: Format, path: str, reader: Reader, limits: Limits) -> Image:
+def _parse(found: Format, path: str, reader: Reader, limits: Limits, missing: tuple[Missing, ...]) -> Image:
     try:
         image = found.parse(path, reader, limits)
     except ImageError as error:
         image = raw.parse_raw(path, reader, limits)
-        image.warnings = (f"{error}: searched as raw bytes, not as {found.name}",)
-    image.missing += reader.faults()
+        image.warnings += (f"{error}: searched as raw bytes, not as {found.name}",)
+    image.missing += reader.faults() + missing
     return image

@@ -37,17 +37,16 @@ class Reader(ABC):
         return bytes(buffer[: self.read_into(offset, memoryview(buffer))])
 
     def extents(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        """Ranges within [start, stop) that may hold other bytes than zero; holes of sparse files are left
-        out."""
-        yield start, stop
+        """Ranges within [start, stop) that may hold other bytes than zero, holes of sparse files left out."""
+        if start < stop:
+            yield start, stop
 
     def wait(self) -> None:
         """Return when ``size`` is known: at once, but for a stream."""
         return
 
     def faults(self) -> tuple[Missing, ...]:
-        """What is wrong with the source as a whole: a compressed stream that broke off. Final once ``size``
-        is known."""
+        """What is wrong with the source as a whole, such as a stream that broke off; final with ``size``."""
         return ()
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from immure.dumps.dump import Process, Reader, Thread
 from immure.dumps.tables import FAR, Window, printable
 
 if TYPE_CHECKING:
-    from immure.dumps.elfcore import Header, Segment
+    from immure.dumps.elfheader import Header, Segment
     from immure.dumps.limits import Limits
 
 NT_PRSTATUS, NT_PRPSINFO, NT_AUXV, NT_FILE = 1, 3, 6, 0x46494C45
@@ -150,6 +150,8 @@ def _status(descriptor: bytes, header: Header, notes: CoreNotes) -> None:
         return int.from_bytes(raw, header.byte_order) if len(raw) == word else None
 
     known = _MACHINES.get(header.machine)
+    if header.machine == 62 and word == 4:  # x32: 64-bit registers in a 32-bit file
+        known = None
     stack_pointer, counter = (register(known[1]), register(known[2])) if known else (None, None)
     notes.threads.append(Thread(tid, stack_pointer, counter))
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from immure.dumps.dump import Region
 
 if TYPE_CHECKING:
-    from immure.dumps.elfcore import Segment
+    from immure.dumps.elfheader import Segment
     from immure.dumps.elfnotes import CoreNotes, MappedFile
 
 PF_X, PF_W, PF_R = 1, 2, 4

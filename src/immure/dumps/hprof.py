@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 
-from immure.dumps.dump import Image, Process, Reader, Region
+from immure.dumps.dump import Image, Reader, Region
 from immure.dumps.limits import Limits
 from immure.dumps.tables import Window, beyond_end, cover
 from immure.errors import ImageError
@@ -22,7 +22,7 @@ _TAGS = {
     0x01: "strings",
     0x02: "loaded classes",
     0x03: "unloaded classes",
-    0x04: "stack frames",
+    0x04: "stack traces",
     0x05: "stack traces",
     0x06: "allocation sites",
     0x07: "heap summary",
@@ -62,7 +62,7 @@ def parse_hprof(path: str, reader: Reader, limits: Limits | None = None) -> Imag
     _records(path, reader, size, claims, warnings, limits)
     return Image(
         path, "hprof", reader, cover(claims, size), beyond_end(claims, size, limits.max_missing),
-        Process(machine="Java"), 4 if word == 4 else 8, "big", tuple(warnings),
+        None, 4 if word == 4 else 8, "big", tuple(warnings),
     )  # fmt: skip
 
 

@@ -22,6 +22,8 @@ class Limits:
         max_compression_depth: compressed streams within compressed streams that are opened.
         max_apparent_bytes: size of one decompressed stream, runs of zeros included.
         max_stored_bytes: non-zero bytes of one decompressed stream kept in the spool.
+        max_archive_ratio: how often as many non-zero bytes may come out of one archive as are in it, once
+            they are more than ``max_stored_bytes``.
         spool_memory_bytes: how many of these stay in memory; the others go, encrypted, to an unlinked file.
         disk_margin_bytes: free space that the spool leaves on its file system.
         spool_directory: where the spool file is made; None for the system's temporary directory.
@@ -38,6 +40,7 @@ class Limits:
     max_compression_depth: int = 3
     max_apparent_bytes: int = TIB
     max_stored_bytes: int = 64 * GIB
+    max_archive_ratio: int = 100
     spool_memory_bytes: int = 32 * MIB
     disk_margin_bytes: int = GIB
     spool_directory: str | None = None

@@ -39,7 +39,7 @@ def open_images(target: str | os.PathLike[str], *, limits: Limits | None = None)
 
         return iter([open_process(path, limits)])
     if path == "-":
-        return _open_reader("-", _open_stdin(limits), limits)
+        return _nested("-", _open_stdin(limits), limits)
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:
@@ -47,8 +47,8 @@ def open_images(target: str | os.PathLike[str], *, limits: Limits | None = None)
     if stat.S_ISDIR(mode):
         return _walk(path, limits)
     if stat.S_ISFIFO(mode):
-        return _open_reader(path, _open_stream(path, limits), limits)
-    return _open_reader(path, FileReader.open(path), limits)
+        return _nested(path, _open_stream(path, limits), limits)
+    return _nested(path, FileReader.open(path), limits)
 
 
 def open_image(target: str | os.PathLike[str], *, limits: Limits | None = None) -> Image:
@@ -78,9 +78,12 @@ def _close_all(images: list[Image]) -> None:
         image.close()
 
 
-def _open_reader(
-    path: str, reader: Reader, limits: Limits, depth: int = 0, nesting: int = 0
-) -> Iterator[Opened]:
+def open_reader(path: str, reader: Reader, *, limits: Limits | None = None) -> Iterator[Opened]:
+    """As :func:`open_images`, for bytes that are read by other means; takes ``reader`` over."""
+    return _nested(path, reader, limits or Limits())
+
+
+def _nested(path: str, reader: Reader, limits: Limits, depth: int = 0, nesting: int = 0) -> Iterator[Opened]:
     """What ``reader`` holds: an image, a compressed one, or an archive. Takes the reader over."""
     from immure.dumps import archives, avml, compression
 
@@ -89,13 +92,11 @@ def _open_reader(
     archive = archives.detect(head)
     if codec and depth < limits.max_compression_depth:
         yield from _open_compressed(path, reader, codec, limits, depth, nesting)
-    elif archive and nesting <= limits.max_nesting - 1:
+    elif archive and nesting <= limits.max_nesting:
         yield from _open_archive(path, reader, archive, limits, depth, nesting)
     elif codec or archive:
-        image = parse_image(path, reader, limits)
         reason = f"{codec or archive} inside so many others is not opened, and searched as it is: the limit"
-        image.missing += (Missing(0, reason, 0),)
-        yield image
+        yield parse_image(path, reader, limits, (Missing(0, reason, 0),))
     elif avml.detect(head):
         yield parse_image(path, avml.open_expanded(path, reader, limits), limits)
     else:
@@ -116,7 +117,7 @@ def _open_compressed(
             return
     finally:
         shared.release()
-    yield from _open_reader(path, inner, limits, depth + 1, nesting)
+    yield from _nested(path, inner, limits, depth + 1, nesting)
 
 
 def _as_it_is(path: str, shared: SharedReader, reason: str, limits: Limits) -> Image:
@@ -137,7 +138,7 @@ def _open_archive(
     try:
         for member in archives.members(path, shared, archive, limits):
             if isinstance(member, archives.Member):
-                opened = _open_reader(member.path, member.reader, limits, depth, nesting + 1)
+                opened = _nested(member.path, member.reader, limits, depth, nesting + 1)
                 yield from _guarded(member.path, opened)
             else:
                 yield member
@@ -167,7 +168,7 @@ def _walk(top: str, limits: Limits) -> Iterator[Opened]:
             if files > limits.max_files:
                 yield Unreadable(top, f"holds more than {limits.max_files} files: the rest is not opened")
                 return
-            opened = _open_reader(path, FileReader.open(path), limits)
+            opened = _nested(path, FileReader.open(path), limits)
         except (OSError, ValueError) as error:
             yield Unreadable(path, f"cannot be opened: {_words(error)}")
             continue

@@ -54,7 +54,7 @@ def open_process(target: str, limits: Limits | None = None) -> Image:
         raise ImageError(f"has more than {limits.max_regions} mappings: the limit", path=target)
     read = [mapping for mapping in mappings if not _is_skipped(mapping)]
     for mapping in mappings:
-        if _is_skipped(mapping):
+        if mapping.name.startswith("/dev/") and _is_skipped(mapping):
             length = mapping.stop - mapping.start
             warnings.append(f"{target}: at {mapping.start:#x}: {mapping.name} ({length} bytes) is not read")
     reader = ProcessReader(target, pid, read)

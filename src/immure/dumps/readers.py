@@ -79,7 +79,7 @@ class FileReader(Reader):
     def extents(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
         """Data between the holes of a sparse file, by ``SEEK_DATA`` and ``SEEK_HOLE``."""
         if not self._sparse:
-            yield start, stop
+            yield from super().extents(start, stop)
             return
         position = start
         while position < stop:

@@ -10,7 +10,6 @@ bytes ever reaches a disk.
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from array import array
 from collections.abc import Callable, Iterator
@@ -55,6 +54,11 @@ class SpoolReader(Reader):
         self._memory_slots = limits.spool_memory_bytes // BLOCK
         self._vault: _Vault | None = None
         threading.Thread(target=self._pump, args=(pieces,), name=f"spool {path}", daemon=True).start()
+
+    @property
+    def stored_bytes(self) -> int:
+        """How many bytes are kept so far, blocks of zeros not counted."""
+        return self._slots * BLOCK
 
     # --- reading ---
 
@@ -171,7 +175,7 @@ class SpoolReader(Reader):
             for piece in pieces:
                 if self._closed:
                     return
-                data = tail + piece if tail else piece
+                data, tail = (tail + piece if tail else piece), b""
                 whole = len(data) - len(data) % BLOCK
                 self._store(data, whole, whole)
                 tail = data[whole:]
@@ -223,6 +227,8 @@ class _Vault:
     """The encrypted file. Every slot is written once, so no part of the key stream is used twice."""
 
     def __init__(self, limits: Limits) -> None:
+        import tempfile
+
         from cryptography.hazmat.primitives.ciphers import algorithms
 
         self._limits = limits

@@ -60,7 +60,7 @@ def entries(path: str, reader: Reader) -> Iterator[Entry]:
     except _BROKEN as error:
         raise ImageError(f"the zip directory cannot be read: {error}", path=path) from error
     for info in found:
-        if not info.is_dir():
+        if not info.filename.endswith("/"):
             yield _entry(info)
 
 

@@ -1,9 +1,9 @@
 """Keys as DER: from the bytes of a structure to checked numbers and proved private keys.
 
 Public: SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7; RFC 8410), RSAPublicKey (RFC 8017, appendix A.1.1).
-Private: RSAPrivateKey (RFC 8017, appendix A.1.2), ECPrivateKey (RFC 5915), PrivateKeyInfo and OneAsymmetricKey
-(RFC 5208, RFC 5958). Every ``read_*`` function takes a cursor, steps over the structure, and raises KeyFormatError
-if the bytes are not one or its numbers contradict each other.
+Private: RSAPrivateKey (RFC 8017, appendix A.1.2), ECPrivateKey (RFC 5915), PrivateKeyInfo and
+OneAsymmetricKey (RFC 5208, RFC 5958). Every ``read_*`` function takes a cursor, steps over the structure,
+and raises KeyFormatError if the bytes are not one or its numbers contradict each other.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from immure.keymaterial.private import (
 from immure.keymaterial.serialize import EC_PUBLIC_KEY, RSA_ENCRYPTION, RSASSA_PSS
 from immure.secret import Secret
 
-#: context-specific tags: curve and public point of ECPrivateKey; attributes and public key of OneAsymmetricKey
+#: context-specific tags: curve and public point of ECPrivateKey; attributes and public key of
+#: OneAsymmetricKey
 _PARAMETERS, _POINT, _ATTRIBUTES, _PUBLIC, _PUBLIC_PRIMITIVE = 0xA0, 0xA1, 0xA0, 0xA1, 0x81
 
 
@@ -177,7 +178,7 @@ def read_pkcs8(outer: Der) -> PrivateKey:
 
 
 def read_pkcs8_body(body: Der) -> PrivateKey:
-    """The content of a PrivateKeyInfo behind its version: an algorithm, an OCTET STRING with the key, options."""
+    """The content of a PrivateKeyInfo behind its version: algorithm, OCTET STRING with the key, options."""
     algorithm = read_algorithm(body)
     start, stop = body.span(OCTETS)
     private = _private_of(algorithm, Der(body.data, start, stop))
@@ -204,7 +205,7 @@ def _private_of(algorithm: Algorithm, inner: Der) -> PrivateKey:
 
 
 def _check_public(private: PrivateKey, body: Der) -> None:
-    """Holds the optional public key of a OneAsymmetricKey (as RFC 5958 or as ring writes it) against the private one."""
+    """Holds the public key of a OneAsymmetricKey (as RFC 5958 or ring writes it) against the private one."""
     if body.next_tag == _PUBLIC:
         inner = body.enter(_PUBLIC)
         start, stop = inner.bits()

@@ -65,7 +65,7 @@ def py30(value: int) -> bytes:
 
 
 def smi28(value: int) -> bytes:
-    """node-forge's digits as V8 keeps small integers without pointer compression: 28 bits each, shifted left by 32."""
+    """28-bit digits as V8 keeps small integers without pointer compression: shifted left by 32."""
     return _little("Q", [digit << 32 for digit in _digits(value, 28)])
 
 

@@ -1,4 +1,5 @@
-"""X.509 certificates (RFC 5280), as far as a key search needs them: the subject's public key, and when it is valid.
+"""X.509 certificates (RFC 5280), as far as a key search needs them: the subject's public key, and when it
+is valid.
 
 Nothing is verified: a certificate here only says which key somebody may hold.
 """

@@ -7,8 +7,9 @@
 >>> [name for name, _ in encodings("d", 2**255 + 12345, key)][:4]
 ['le64', 'be', 'be32w', 'be64w']
 
-The catalog feeds a search for exact byte strings, so it is made once per proved key, and equal byte strings are
-named once. Byte strings below :data:`SHORTEST` bytes prove nothing and are left out. Everything here is secret.
+The catalog feeds a search for exact byte strings, so it is made once per proved key, and equal byte
+strings are named once. Byte strings below :data:`SHORTEST` bytes prove nothing and are left out.
+Everything here is secret.
 """
 
 from __future__ import annotations
@@ -31,15 +32,15 @@ SecretNumber = int | bytes
 
 
 def secret_numbers(private: PrivateKey) -> dict[str, SecretNumber]:
-    """Every number from which the key can be computed, by name. Integers, or bytes where the order of bytes is fixed.
+    """Every number from which the key can be computed, by name: an int, or bytes where their order is fixed.
 
-    RSA: ``p q dp dq qinv``, ``pinv`` (p⁻¹ mod q, for stacks that keep the primes the other way round), ``d`` (mod φ),
-    ``d_lambda`` (mod λ), ``d_given`` (as found, if it is neither), ``r_p r_q rr_p rr_q`` (R and R² modulo the primes, R = 2^64L for
-    primes of L limbs), ``qinv_mont pinv_mont`` (times R).
+    RSA: ``p q dp dq qinv``, ``pinv`` (p⁻¹ mod q, for stacks that keep the primes the other way round),
+    ``d`` (mod φ), ``d_lambda`` (mod λ), ``d_given`` (as found, if it is neither), ``r_p r_q rr_p rr_q``
+    (R and R² modulo the primes, R = 2^64L for primes of L limbs), ``qinv_mont pinv_mont`` (times R).
     EC: ``d``, ``d_mont`` (d·R modulo the group order), ``d_mont_p`` (d·R modulo the field prime).
-    OKP: ``seed``, ``scalar`` (clamped; RFC 8032, section 5.1.5, RFC 7748, section 5); of Ed25519 and Ed448 also ``scalar_raw``
-    (before clamping), ``scalar_mod`` (clamped, then modulo the group order), ``prefix``, ``expanded`` (the whole hash of
-    the seed), ``expanded_clamped``.
+    OKP: ``seed``, ``scalar`` (clamped; RFC 8032, section 5.1.5, RFC 7748, section 5); of Ed25519 and Ed448
+    also ``scalar_raw`` (before clamping), ``scalar_mod`` (clamped, then modulo the group order),
+    ``prefix``, ``expanded`` (the whole hash of the seed), ``expanded_clamped``.
     """
     if isinstance(private, RsaPrivate):
         return _rsa_numbers(private)
@@ -49,11 +50,12 @@ def secret_numbers(private: PrivateKey) -> dict[str, SecretNumber]:
 
 
 def encodings(name: str, value: SecretNumber, private: PrivateKey) -> Iterator[tuple[str, bytes]]:
-    """Every way of writing the number ``name`` of the key, as (name of the encoding, bytes); no byte string twice.
+    """Every way of writing the number ``name``, as (name of the encoding, bytes); no byte string twice.
 
-    ``le64 le-minimal be be-minimal be32w be64w py30 smi28 limb52``: see :mod:`~immure.keymaterial.bignum`; ``raw``: bytes as they are;
-    ``base64 base64url``: of the big-endian or raw bytes, without padding; ``base64-1`` to ``-3``: the characters that do not depend on what stands
-    around, when the number begins at byte 0, 1, 2 of a group of three; ``hex hex-upper decimal``; ``-utf16le`` after a name: as UTF-16.
+    ``le64 le-minimal be be-minimal be32w be64w py30 smi28 limb52``: see :mod:`~immure.keymaterial.bignum`;
+    ``raw``: bytes as they are; ``base64 base64url``: of the big-endian or raw bytes, without padding;
+    ``base64-1`` to ``-3``: the characters that do not depend on what stands around, when the number begins
+    at byte 0, 1, 2 of a group of three; ``hex hex-upper decimal``; ``-utf16le`` after a name: as UTF-16.
     """
     seen: set[bytes] = set()
     for encoding, data in _all_encodings(name, value, private):
@@ -124,7 +126,7 @@ def _okp_numbers(private: OkpPrivate) -> dict[str, SecretNumber]:
 
 
 def clamped(curve: str, raw: bytes) -> bytes:
-    """The scalar of 32, 56 or 57 bytes with the fixed bits set (RFC 7748, section 5; RFC 8032, sections 5.1.5 and 5.2.5)."""
+    """A scalar of 32, 56 or 57 bytes with its fixed bits set (RFC 7748, section 5; RFC 8032, section 5)."""
     scalar = bytearray(raw)
     if curve in ("Ed25519", "X25519"):
         scalar[0] &= 0xF8

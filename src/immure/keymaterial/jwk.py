@@ -1,4 +1,5 @@
-"""JSON Web Keys (RFC 7517, RFC 7518 section 6, RFC 8037): from a decoded object to checked numbers and private keys.
+"""JSON Web Keys (RFC 7517, RFC 7518 section 6, RFC 8037): from a decoded object to checked numbers and
+private keys.
 
 >>> jwk_public({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}).curve
 'Ed25519'
@@ -55,7 +56,8 @@ def is_private_jwk(jwk: Mapping[str, Any]) -> bool:
 
 
 def jwk_private(jwk: Mapping[str, Any]) -> PrivateKey:
-    """The private key of a JWK. RSA keys may hold their exponent alone, if that gives the primes without a search.
+    """The private key of a JWK. RSA keys may hold their exponent alone, if that gives the primes without a
+    search.
 
     Raises:
         KeyFormatError: as :func:`jwk_public`; there is no private half; or the halves do not belong together.

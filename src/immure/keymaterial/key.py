@@ -1,7 +1,7 @@
 """What a public key is to us: its numbers, its name, and what it may be used for.
 
-A key is named by its RFC 7638 thumbprint; where a key was learned (:class:`Origin`) is kept beside it, because the
-same numbers found in two places may be allowed to do different things.
+A key is named by its RFC 7638 thumbprint; where a key was learned (:class:`Origin`) is kept beside it,
+because the same numbers found in two places may be allowed to do different things.
 """
 
 from __future__ import annotations

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from immure.errors import InputError, KeyFormatError, KeySourceError
 from immure.keymaterial.key import Numbers, Origin, PublicKey, RsaNumbers
+
+#: Gets the document at a URL, or raises KeySourceError.
+Fetcher = Callable[[str], bytes]
 
 #: Bits of an RSA modulus whose private numbers can be searched for.
 SEARCHED_RSA_BITS = (1024, 8192)

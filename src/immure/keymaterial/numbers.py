@@ -1,4 +1,5 @@
-"""Public numbers that have been checked: the only way from foreign bytes to :data:`~immure.keymaterial.key.Numbers`.
+"""Public numbers that have been checked: the only way from foreign bytes to
+:data:`~immure.keymaterial.key.Numbers`.
 
 >>> checked_rsa(n=2**1023 + 1, e=65537)
 Traceback (most recent call last):
@@ -24,7 +25,8 @@ def checked_rsa(n: int, e: int) -> RsaNumbers:
     """An RSA public key (RFC 8017, section 3.1).
 
     Raises:
-        KeyFormatError: the size is out of :data:`RSA_BITS`, n or e is even, e is not in [3, n), or n has a factor below 100.
+        KeyFormatError: the size is out of :data:`RSA_BITS`, n or e is even, e is not in [3, n), or n has a
+            factor below 100.
     """
     bits = n.bit_length()
     if not RSA_BITS[0] <= bits <= RSA_BITS[1]:

@@ -1,7 +1,8 @@
 """OpenSSH keys: public blobs (RFC 4253 section 6.6, RFC 5656, RFC 8709), lines, and private records.
 
-A private record is what OpenSSH writes inside ``openssh-key-v1`` containers (its PROTOCOL.key) and what it keeps
-in memory and sends to agents: the name of the key type, the public numbers, the private ones, a comment.
+A private record is what OpenSSH writes inside ``openssh-key-v1`` containers (its PROTOCOL.key) and what it
+keeps in memory and sends to agents: the name of the key type, the public numbers, the private ones, a
+comment.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from immure.secret import Secret
 MAGIC = b"openssh-key-v1\0"
 _MAX_STRING = 1 << 16
 _MAX_KEYS = 64
-#: name of the key type → curve; the sk- types (keys that live in a security key) have the same public numbers first
+#: name of the key type → curve; the sk- types (keys that live in a security key) have the same public
+#: numbers first
 _ECDSA = {
     b"ecdsa-sha2-nistp256": "P-256",
     b"ecdsa-sha2-nistp384": "P-384",
@@ -37,7 +39,7 @@ LINE = re.compile(rb"(?:^|[ \t])(" + NAMES + rb")[ \t]+(AAAA[A-Za-z0-9+/]+={0,2}
 
 
 class Wire:
-    """A cursor over SSH wire data (RFC 4251, section 5). Its methods raise KeyFormatError where data is cut off."""
+    """A cursor over SSH wire data (RFC 4251, section 5); raises KeyFormatError where data is cut off."""
 
     __slots__ = ("at", "data")
 
@@ -171,7 +173,7 @@ def parse_public_blob(blob: bytes, name: bytes | None = None) -> Numbers:
 
 
 class Line(NamedTuple):
-    """A key in a text of public key lines: its line number (from 1), its comment, its base64, its type name."""
+    """A key in a text of public key lines: line number (from 1), comment, name of its type, base64."""
 
     number: int
     comment: str

@@ -4,8 +4,8 @@
 >>> block.label, block.data, block.complete
 ('PUBLIC KEY', b'0\\x00', True)
 
-In memory the line breaks may be CR LF, gone, or written as the two characters ``\\n`` (JSON, C strings, logs), and the
-end line may be missing. Whether the bytes are a key is for the caller to parse.
+In memory the line breaks may be CR LF, gone, or written as the two characters ``\\n`` (JSON, C strings,
+logs), and the end line may be missing. Whether the bytes are a key is for the caller to parse.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ ENCRYPTED_LABEL = "ENCRYPTED PRIVATE KEY"
 LABELS = frozenset((*PRIVATE_LABELS, *PUBLIC_LABELS, *CERTIFICATE_LABELS, OPENSSH_LABEL, ENCRYPTED_LABEL))
 
 _HEAD = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,32})-----")
-#: base64, white space, and JSON's escapes of line breaks, + and /; the two alternatives begin with different characters
+#: base64, white space, and JSON's escapes of line breaks, + and /; the two alternatives begin with
+#: different characters
 _BODY = re.compile(rb"(?:[A-Za-z0-9+/=\s]++|\\++(?:[nrt/]|u00(?:0[AaDd]|2[BbFf])))*+")
 _SLASHES = re.compile(rb"\\+")
 _ESCAPES = {b"\\n": b"", b"\\r": b"", b"\\t": b"", b"\\u000a": b"", b"\\u000d": b"", b"\\u002b": b"+"}
@@ -35,7 +36,7 @@ _ENCRYPTED = re.compile(rb"(?:\s|\\[nr])*Proc-Type: ?4,ENCRYPTED")
 
 
 class Block(NamedTuple):
-    """A PEM block: its label, its bytes, where it stands, whether its end line is there, whether it says it is encrypted."""
+    """A PEM block: label, bytes, place, whether its end line is there, whether it is said to be encrypted."""
 
     label: str
     data: bytes

@@ -1,4 +1,5 @@
-"""Private keys whose arithmetic has been proved: there is no way to make one whose halves do not belong together.
+"""Private keys whose arithmetic has been proved: there is no way to make one whose halves do not belong
+together.
 
 >>> okp_from_seed("Ed25519", bytes(32)).seed
 Secret(32 bytes)
@@ -17,10 +18,11 @@ from math import gcd, isqrt, lcm
 from immure.errors import KeyFormatError
 from immure.keymaterial.curves import CURVES, ec_public, okp_public
 from immure.keymaterial.key import EcNumbers, OkpCurve, OkpNumbers, RsaNumbers
-from immure.keymaterial.numbers import checked_okp, checked_rsa
+from immure.keymaterial.numbers import checked_rsa
 from immure.secret import Secret
 
-#: gcd(p - 1, q - 1) up to which a private exponent mod λ is taken apart without searching; chance of more: about 2^-9
+#: gcd(p - 1, q - 1) up to which a private exponent mod λ is taken apart without searching; chance of more:
+#: about 2^-9
 _MAX_COMMON_FACTOR = 512
 
 
@@ -28,7 +30,8 @@ _MAX_COMMON_FACTOR = 512
 class RsaPrivate:
     """An RSA private key (RFC 8017, section 3.2).
 
-    p and q stand in the order in which they were found; ``d`` as it was found (it may be reduced mod φ, mod λ or not at all).
+    p and q stand in the order in which they were found; ``d`` as it was found (it may be reduced mod φ,
+    mod λ or not at all).
 
     Raises:
         KeyFormatError: p·q ≠ n, e·d ≢ 1 mod λ(n), or the CRT numbers are not those of p and q.
@@ -94,7 +97,7 @@ PrivateKey = RsaPrivate | EcPrivate | OkpPrivate
 
 
 def rsa_from_parts(n: int, e: int, d: int, p: int, q: int) -> RsaPrivate:
-    """An RSA key of these numbers, with the CRT numbers that follow from them; raises as :class:`RsaPrivate`."""
+    """An RSA key of these numbers and the CRT numbers that follow; raises as :class:`RsaPrivate`."""
     if p < 3 or q < 3 or p * q != n or gcd(p, q) != 1:
         raise KeyFormatError("p·q is not the modulus")
     crt = (d % (p - 1), d % (q - 1), pow(q, -1, p))
@@ -135,9 +138,10 @@ def rsa_from_exponent(public: RsaNumbers, d: int) -> RsaPrivate:
 
 
 def factor_by_small_exponent(public: RsaNumbers, d: int) -> tuple[int, int] | None:
-    """(p, q), the greater first, if e·d = 1 + k·(p-1)(q-1)/g with a small g and e well below √n; costs no exponentiation.
+    """(p, q), the greater first, if e·d = 1 + k·(p-1)(q-1)/g with a small g and e well below √n; else None.
 
-    k·n/g is just above e·d, so k is known; then p + q = n + 1 - φ, and a square root is left. None if that fails.
+    Costs no exponentiation: k·n/g is just above e·d, so k is known, then p + q = n + 1 - φ, and a square
+    root is left.
     """
     n, multiple = public.n, public.e * d - 1
     if not 1 < d < n or public.e.bit_length() * 2 + 16 > n.bit_length():
@@ -157,7 +161,7 @@ def factor_by_small_exponent(public: RsaNumbers, d: int) -> tuple[int, int] | No
 
 
 def _factor_by_multiple(n: int, multiple: int) -> tuple[int, int]:
-    """(p, q), the greater first, from a multiple of λ(n): the square roots of 1 (each base fails with chance 1/2)."""
+    """(p, q), the greater first, by square roots of 1 from a multiple of λ(n); a base fails half the time."""
     twos = (multiple & -multiple).bit_length() - 1
     odd = multiple >> twos
     generator = random.Random(n)  # noqa: S311 - bases only: the same key takes the same steps
@@ -188,4 +192,4 @@ def ec_from_scalar(curve: str, d: int) -> EcPrivate:
 
 def okp_from_seed(curve: OkpCurve, seed: bytes) -> OkpPrivate:
     """The octet key pair of this seed; raises KeyFormatError if its length is wrong."""
-    return OkpPrivate(checked_okp(curve, okp_public(curve, seed)), Secret(bytes(seed)))
+    return OkpPrivate(OkpNumbers(curve, okp_public(curve, seed)), Secret(bytes(seed)))

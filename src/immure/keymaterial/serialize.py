@@ -1,4 +1,4 @@
-"""Whole private keys as DER: PKCS#1 (RFC 8017, appendix A.1.2), SEC 1 (RFC 5915), PKCS#8 (RFC 5208, RFC 8410)."""
+"""Whole private keys as DER: PKCS#1 (RFC 8017, appendix A.1.2), SEC 1 (RFC 5915), PKCS#8 (RFC 5208, 8410)."""
 
 from __future__ import annotations
 

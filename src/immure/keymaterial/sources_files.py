@@ -82,7 +82,7 @@ def _load_directory(path: str) -> LoadedKeys:
 
 
 def _walk(top: str, into: Collector) -> Iterator[tuple[str, bool]]:
-    """Regular files under ``top``, and links (to be counted), in order of their names; no recursion, so no depth to fear."""
+    """Regular files under ``top``, and links (to be counted), by name; no recursion, so no depth to fear."""
     pending = [top]
     while pending:
         directory = pending.pop()
@@ -156,7 +156,6 @@ def _add_certificate(certificate: Certificate, into: Collector) -> None:
 
 
 def _collect_der(data: bytes, into: Collector) -> None:
-    origin = Origin(source=into.source)
     body = Der(data).enter(SEQUENCE)
     if body.next_tag == SEQUENCE:
         inner = body.enter(SEQUENCE)
@@ -167,12 +166,11 @@ def _collect_der(data: bytes, into: Collector) -> None:
             raise KeyFormatError(_ENCRYPTED)
     outer = Der(data)
     is_private = body.next_tag == INTEGER and body.integer() < 2  # a version; a modulus is greater
-    if is_private:
-        into.add(asn1.read_private(outer).public, origin)
-        into.note(_PRIVATE_NOTE)
-    else:
-        into.add(asn1.read_public(outer), origin)
+    numbers = asn1.read_private(outer).public if is_private else asn1.read_public(outer)
     outer.finish()
+    into.add(numbers, Origin(source=into.source))
+    if is_private:
+        into.note(_PRIVATE_NOTE)
 
 
 def _collect_lines(data: bytes, into: Collector) -> None:

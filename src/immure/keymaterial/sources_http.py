@@ -1,7 +1,8 @@
 """Getting a small document over HTTPS from a host that somebody else may have named.
 
-Bounded in size and in time, TLS always verified, no proxy, no redirect to another host; the address is resolved
-once, checked, and that very address is connected to, so a name that changes its address in between gains nothing.
+Bounded in size and in time, TLS always verified, no proxy, no redirect to another host; the address is
+resolved once, checked, and that very address is connected to, so a name that changes its address in
+between gains nothing.
 """
 
 from __future__ import annotations
@@ -12,14 +13,11 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from immure.errors import KeySourceError
 
-#: Gets the document at a URL, or raises KeySourceError.
-Fetcher = Callable[[str], bytes]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -45,7 +43,8 @@ def split_url(url: str, *, allow_loopback: bool) -> SplitResult:
     """The parts of a URL that may be fetched.
 
     Raises:
-        KeySourceError: it is malformed, holds a password, is not https, or names this machine where that is not allowed.
+        KeySourceError: it is malformed, holds a password, is not https, or names this machine where that
+            is not allowed.
     """
     try:
         parts = urlsplit(url)

@@ -27,7 +27,7 @@ def parse_json(data: bytes, source: str) -> Any:
 
 
 def collect_json(document: Any, into: Collector, issuer: str | None = None) -> None:
-    """Takes the keys of a JWK Set, of a list of JWKs, or of one JWK. ``issuer`` stands for keys that do not name theirs."""
+    """Takes the keys of a JWK Set, a list of JWKs, or one JWK; ``issuer`` is that of keys that name none."""
     if isinstance(document, dict) and isinstance(document.get("keys"), list):
         members = document["keys"]
     elif isinstance(document, list):

@@ -1,13 +1,13 @@
-"""URLs as sources of public keys: a document of keys, or an OpenID Connect issuer (OpenID Connect Discovery 1.0)."""
+"""URLs as sources of public keys: a document of keys, or an issuer (OpenID Connect Discovery 1.0)."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
 from immure.errors import KeySourceError
-from immure.keymaterial.loaded import Collector, LoadedKeys
+from immure.keymaterial.loaded import Collector, Fetcher, LoadedKeys
 from immure.keymaterial.sources_files import parse_keys
-from immure.keymaterial.sources_http import Fetcher, HttpsFetcher, is_loopback_url, split_url
+from immure.keymaterial.sources_http import HttpsFetcher, is_loopback_url, split_url
 from immure.keymaterial.sources_jwks import collect_json, parse_json
 
 DISCOVERY = "/.well-known/openid-configuration"
@@ -38,7 +38,7 @@ def load_url(url: str, *, fetch: Fetcher | None = None, allow_private_hosts: boo
 
 
 def _load_issuer(names: tuple[str, ...], fetch: Fetcher, loopback: bool) -> LoadedKeys:
-    """The keys of an issuer, one of whose names its discovery document must state exactly (Discovery, section 4.3)."""
+    """The keys of an issuer, one of whose names its document must state exactly (Discovery, section 4.3)."""
     place = names[0].rstrip("/") + DISCOVERY
     document = parse_json(fetch(place), place)
     if not isinstance(document, dict):

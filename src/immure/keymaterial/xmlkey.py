@@ -1,4 +1,5 @@
-"""RSA keys as .NET writes them: ``<RSAKeyValue>`` (XML Signature, section 4.4.2.2, with .NET's private members).
+"""RSA keys as .NET writes them: ``<RSAKeyValue>`` (XML Signature, section 4.4.2.2, with .NET's private
+members).
 
 All numbers are base64 of big-endian bytes.
 """
@@ -34,7 +35,8 @@ def parse_rsa_key_value(text: bytes, at: int = 0) -> RsaKeyValue:
     """The element that begins at ``at``.
 
     Raises:
-        KeyFormatError: none begins there, or its public numbers are refused. A private half that does not fit is ignored.
+        KeyFormatError: none begins there, or its public numbers are refused. A private half that does not
+            fit is ignored.
     """
     end = text.find(_TAIL, at, at + _MAX)
     if not text.startswith(_HEAD, at) or end < 0:

@@ -18,10 +18,11 @@ from immure.scan.finding import Occurrence
 from immure.scan.kernels.cpu import Sweep, Workspace
 from immure.scan.proofs import Proof
 
-#: Shortest part of a number that is reported, in bytes; of encodings with regular zeros, of which short pieces are common, more.
+#: Shortest part of a number that is reported, in bytes; of text, and of
+#: encodings with regular zeros, more.
 PART_BYTES: Final = 16
-SPARSE_PART_BYTES: Final = 48
-_SPARSE: Final = ("smi28", "utf16", "limb52", "decimal", "hex")
+SPARSE_PART_BYTES: Final = 80
+_SPARSE: Final = ("smi28", "utf16", "limb52", "decimal", "hex", "base64", "der")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Sweeper:
                     seen.add(data)
                     needles.append(data)
                     self._owners.append((proof.public, secret, encoding, len(data)))
-        self._sweep = Sweep(needles)
+        self._sweep = Sweep(needles, [_least(encoding) > PART_BYTES for _, _, encoding, _ in self._owners])
 
     def examine(self, space: Workspace, chunk: Chunk) -> list[Place]:
         """The places that start in the chunk's core."""

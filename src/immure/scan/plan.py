@@ -24,8 +24,8 @@ STRICT_WIDTH: Final = 32
 #: Windows (at steps of 8 bytes) that quick mode may visit, by family of detectors. A window of ``primes`` costs a few nanoseconds,
 #: one of ``layouts`` some tens (eight starts per word), one of ``scalars`` up to some microseconds, one of ``constants`` some ten.
 BUDGETS: Final[dict[str, int]] = {
-    "primes": 1 << 62,
-    "many": 4 << 20,
+    "primes": 2 << 20,
+    "many": 1 << 20,
     "layouts": 1 << 20,
     "scalars": 1 << 20,
     "constants": 1 << 15,
@@ -50,14 +50,16 @@ def count(space: Workspace) -> Counts:
     """The windows of the chunk in the workspace (its runs must have been found)."""
     counts = Counts()
     for tier in ("all", "quiet", "edges"):
-        counts.loose[tier] = count_windows(loose_runs(space, tier), LOOSE_WIDTH, windows(tier, 8, loose=True))
-        counts.strict[tier] = count_windows(strict_runs(space, tier), STRICT_WIDTH, windows(tier, 8, loose=False))
+        counts.loose[tier] = count_windows(loose_runs(space, tier, sparse=True), LOOSE_WIDTH, windows(tier, 8))
+        counts.strict[tier] = count_windows(strict_runs(space, tier), STRICT_WIDTH, windows(tier, 8))
     return counts
 
 
-def loose_runs(space: Workspace, tier: Tier) -> Runs:
-    """The runs that detectors of long numbers visit."""
-    return space.loose if tier == "all" else space.quiet_loose
+def loose_runs(space: Workspace, tier: Tier, *, sparse: bool = False) -> Runs:
+    """The runs that detectors of long numbers visit; ``sparse``: of numbers in digits, whose bytes do not look random."""
+    if tier == "all":
+        return space.loose
+    return space.random_ends if tier == "edges" and not sparse else space.quiet_loose
 
 
 def strict_runs(space: Workspace, tier: Tier) -> Runs:
@@ -65,9 +67,9 @@ def strict_runs(space: Workspace, tier: Tier) -> Runs:
     return space.strict if tier == "all" else space.quiet_strict
 
 
-def windows(tier: Tier, step: int, *, loose: bool) -> Windows:
-    """The windows of a tier at steps of ``step`` bytes. Loose runs begin one word before the first that is not dull."""
-    edge = 8 * (EDGE_WORDS + (1 if loose else 0))
+def windows(tier: Tier, step: int) -> Windows:
+    """The windows of a tier at steps of ``step`` bytes. Runs begin one word before the first that is not dull."""
+    edge = 8 * (EDGE_WORDS + 1)
     return Windows(step, 0 if tier == "edges" else NEVER_LONG, edge)
 
 
@@ -96,5 +98,6 @@ def make_plan(mode: Mode, counts: Counts) -> Plan:
         counted = counts.strict if family == "scalars" else counts.loose
         order: tuple[Tier, ...] = ("all", "quiet")
         fitting = [tier for tier in order if counted[tier] <= budget]
-        tiers[family] = "all" if mode == "exhaustive" else fitting[0] if fitting else "edges"
+        widest: Tier = "quiet" if family == "primes" else "edges"  # aligned primes are cheap enough everywhere but in noise
+        tiers[family] = "all" if mode == "exhaustive" else fitting[0] if fitting else widest
     return Plan(mode, tiers, counts)

@@ -42,6 +42,7 @@ class Searcher:
         if not space.find_runs():
             return []
         space.find_quiet_runs(chunk.read_start)
+        space.find_random_ends()
         return [detector.examine(space, chunk) for detector in self.detectors]
 
     def settle(self, examined: Sequence[Examined]) -> list[Proof]:
@@ -73,13 +74,11 @@ def _rsa_detectors(
     keys: KeySet, numbers: list[RsaNumbers], bits: int, plan: Plan, names: Sequence[str]
 ) -> list[Detector]:
     """The detectors of RSA keys of one size. Named keys are divided one by one; with many others, those are batched."""
-    named = [key for key in numbers if (entry := keys.get(key)) is not None and entry.kind == "named"]
-    groups = [numbers] if len(numbers) <= DIRECT_KEYS or len(named) > DIRECT_KEYS else [named, numbers[:]]
-    if len(groups) == 2:
-        groups[1] = [key for key in numbers if key not in set(named)]
+    named = {key for key in numbers if (entry := keys.get(key)) is not None and entry.kind == "named"}
+    groups = [sorted(named, key=numbers.index), [key for key in numbers if key not in named]]
     result: list[Detector] = []
     for group in filter(None, groups):
-        family = "primes" if len(group) <= DIRECT_KEYS else "many"
+        family = "primes" if group is groups[0] and len(group) <= DIRECT_KEYS else "many"
         if "rsa" in names:
             result.append(PrimeDetector(group, bits, "le64", 8, plan, family))
             for layout, step in LAYOUT_STEPS.items():

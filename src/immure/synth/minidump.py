@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from immure.synth.elf import CoreThread
 from immure.synth.memory import Built
@@ -44,54 +44,66 @@ def build_minidump(
         protections: (address, length, ``PAGE_*`` constant) for MemoryInfoList.
         claimed_count: what the memory list says that it holds, instead of the truth.
     """
-    kinds = [7, 3, 4, 9 if full else 5]
-    kinds += [15] if pid is not None else []
-    kinds += [6] if exception is not None else []
-    kinds += [16] if protections else []
-    out = bytearray(32 + 12 * len(kinds))
-    blobs: list[int] = []
+    optional = (pid is not None) + (exception is not None) + bool(protections)
+    writer = _Writer(bytearray(32 + 12 * (4 + optional)))
     if not full:
-        for _, data in memory:
-            blobs.append(len(out))
-            out += data
-    directory: list[tuple[int, int, int]] = []
-
-    def stream(kind: int, data: bytes) -> None:
-        directory.append((kind, len(data), len(out)))
-        out.extend(data)
-
-    stream(7, struct.pack("<HHHBBIIIIIHHQQQ", architecture, 6, 0, 4, 1, 10, 0, 19045, 2, 0, 0, 0, 0, 0, 0))
-    stream(3, _threads(out, threads, memory, blobs, architecture))
-    stream(4, _modules(out, modules))
+        writer.put_memory(memory)
+    writer.stream(7, struct.pack("<HHHBBIIII24x", architecture, 6, 0, 4, 1, 10, 0, 19045, 2))
+    writer.stream(3, _threads(writer.out, threads, memory, writer.blobs, architecture))
+    writer.stream(4, _modules(writer.out, modules))
     if pid is not None:
-        stream(15, struct.pack("<IIIIII", 24, 1, pid, 0, 0, 0))
+        writer.stream(15, struct.pack("<III12x", 24, 1, pid))
     if exception is not None:
-        stream(6, struct.pack("<IIIIQQII120x", 1, 0, exception, 0, 0, 0, 0, 0) + struct.pack("<II", 0, 0))
+        writer.stream(6, struct.pack("<IIII152x", 1, 0, exception, 0))
     if protections:
-        infos = b"".join(
-            struct.pack("<QQIIQIIII", at, at, protection, 0, length, 0x1000, protection, 0x20000, 0)
-            for at, length, protection in protections
-        )
-        stream(16, struct.pack("<IIQ", 16, 48, len(protections)) + infos)
+        writer.stream(16, _protections(protections))
     count = len(memory) if claimed_count is None else claimed_count
     if full:
-        at = len(out) + 16 + 16 * len(memory)
-        ranges = b"".join(struct.pack("<QQ", address, len(data)) for address, data in memory)
-        stream(9, struct.pack("<QQ", count, at) + ranges)
-        for _, data in memory:
-            blobs.append(len(out))
-            out += data
+        at = len(writer.out) + 16 + 16 * len(memory)
+        ranges = (struct.pack("<QQ", address, len(data)) for address, data in memory)
+        writer.stream(9, struct.pack("<QQ", count, at) + b"".join(ranges))
+        writer.put_memory(memory)
     else:
-        ranges = b"".join(
+        ranges = (
             struct.pack("<QII", address, len(data), at)
-            for (address, data), at in zip(memory, blobs, strict=True)
+            for (address, data), at in zip(memory, writer.blobs, strict=True)
         )
-        stream(5, struct.pack("<I", count) + ranges)
-    out[:32] = struct.pack("<4sIIIIIQ", b"MDMP", 0xA793, len(directory), 32, 0, 0, 2 if full else 0)
-    for index, entry in enumerate(directory):
-        struct.pack_into("<III", out, 32 + 12 * index, *entry)
-    places = [(at, address, len(data)) for (address, data), at in zip(memory, blobs, strict=True)]
-    return Built(bytes(out), tuple(places))
+        writer.stream(5, struct.pack("<I", count) + b"".join(ranges))
+    return writer.finish(2 if full else 0, memory)
+
+
+@dataclass
+class _Writer:
+    """The file while it is written: room for header and directory comes first."""
+
+    out: bytearray
+    directory: list[tuple[int, int, int]] = field(default_factory=list)
+    blobs: list[int] = field(default_factory=list)
+
+    def stream(self, kind: int, data: bytes) -> None:
+        self.directory.append((kind, len(data), len(self.out)))
+        self.out += data
+
+    def put_memory(self, memory: Sequence[tuple[int, bytes]]) -> None:
+        for _, data in memory:
+            self.blobs.append(len(self.out))
+            self.out += data
+
+    def finish(self, flags: int, memory: Sequence[tuple[int, bytes]]) -> Built:
+        header = (b"MDMP", 0xA793, len(self.directory), 32, 0, 0, flags)
+        struct.pack_into("<4sIIIIIQ", self.out, 0, *header)
+        for index, entry in enumerate(self.directory):
+            struct.pack_into("<III", self.out, 32 + 12 * index, *entry)
+        places = [(at, address, len(data)) for (address, data), at in zip(memory, self.blobs, strict=True)]
+        return Built(bytes(self.out), tuple(places))
+
+
+def _protections(protections: Sequence[tuple[int, int, int]]) -> bytes:
+    infos = (
+        struct.pack("<QQIIQIIII", at, at, protection, 0, length, 0x1000, protection, 0x20000, 0)
+        for at, length, protection in protections
+    )
+    return struct.pack("<IIQ", 16, 48, len(protections)) + b"".join(infos)
 
 
 def _threads(
@@ -101,8 +113,7 @@ def _threads(
     blobs: Sequence[int],
     architecture: int,
 ) -> bytes:
-    """ThreadList; the contexts go to the end of ``out``. In a full dump the stacks' places are not
-    repeated."""
+    """ThreadList; contexts go to the end of ``out``; full dumps do not repeat where the stacks are."""
     size, stack_at, counter_at, word = _CONTEXT[architecture]
     entries = b""
     for thread in threads:

@@ -1,6 +1,7 @@
 """How encoded keys are found in arbitrary bytes: by literal anchors, and by parsing what stands around each.
 
-A fast search for the byte strings of :data:`ANCHORS` gives places; :func:`parse_at` says what key is there, if any.
+A fast search for the byte strings of :data:`ANCHORS` gives places; :func:`parse_at` says what key is
+there, if any.
 
 >>> from immure.keymaterial.private import okp_from_seed
 >>> from immure.keymaterial.serialize import to_pkcs8

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from immure.errors import KeyFormatError
+from immure.keymaterial import openssh
+from immure.keymaterial.cng import ECC_MAGICS
+from immure.keymaterial.keystores import JKS_MAGIC
 from immure.keymaterial.pem import is_key_head
-from immure.keymaterial.structures import der_keys, text_keys
+from immure.keymaterial.structures import blobs, der_keys, text_keys
 from immure.keymaterial.structures.hits import Anchor, Buffer, Hit, Parser
 from immure.keymaterial.structures.jwk_text import JWK_REACH, is_jwk_head, jwk_object
 from immure.keymaterial.structures.text_keys import ascii_parser, utf16_parser
@@ -28,6 +31,18 @@ _TABLE: tuple[tuple[str, bytes, Parser], ...] = (
     ("rsa-exponent", b"\x02\x03\x01\x00\x01", der_keys.exponent_at),
     ("ec-private", b"\x02\x01\x01\x04", der_keys.sec1_at),
     ("okp-seed", b"\x04\x22\x04\x20", der_keys.okp_seed_at),
+    # other binary formats
+    ("openssh", openssh.MAGIC, blobs.openssh_at),
+    ("ssh-rsa", b"ssh-rsa", blobs.ssh_name_at),
+    ("ssh-ed25519", b"ssh-ed25519", blobs.ssh_name_at),
+    ("ssh-ecdsa", b"ecdsa-sha2-nistp", blobs.ssh_name_at),
+    ("cng-rsa1", b"RSA1", blobs.cng_rsa_at),
+    ("cng-rsa2", b"RSA2", blobs.cng_rsa_at),
+    ("cng-rsa3", b"RSA3", blobs.cng_rsa_at),
+    *((f"cng-{magic.decode().lower()}", magic, blobs.cng_ecc_at) for magic in ECC_MAGICS),
+    ("sexp", b"private-key", blobs.sexp_at),
+    ("jks", JKS_MAGIC, blobs.jks_at),
+    ("pkcs12", _OID + b"\x07\x01", blobs.pkcs12_at),
     # text
     ("pem", b"-----BEGIN ", ascii_parser(text_keys.pem_block, is_key_head)),
     ("pem-utf16le", _utf16(b"-----BEGIN "), utf16_parser(text_keys.pem_block, is_key_head)),
@@ -37,6 +52,9 @@ _TABLE: tuple[tuple[str, bytes, Parser], ...] = (
         _utf16(b'"kty'),
         utf16_parser(jwk_object, is_jwk_head, before=JWK_REACH, after=JWK_REACH),
     ),
+    ("xml", b"<RSAKeyValue>", ascii_parser(text_keys.xml_key, bool)),
+    ("xml-utf16le", _utf16(b"<RSAKeyValue>"), utf16_parser(text_keys.xml_key, bool)),
+    ("ppk", b"PuTTY-User-Key-F", ascii_parser(text_keys.ppk_file, bool)),
 )
 
 _PARSERS: dict[str, Parser] = {name: parser for name, _, parser in _TABLE}
@@ -47,10 +65,11 @@ ANCHOR_BY_NAME: dict[str, Anchor] = {anchor.name: anchor for anchor in ANCHORS}
 
 
 def parse_at(buffer: Buffer, anchor: Anchor, at: int) -> Iterator[Hit]:
-    """The keys in the structure that the anchor at offset ``at`` of the buffer belongs to; nothing if there are none.
+    """The keys in the structure that the anchor at offset ``at`` of the buffer belongs to; nothing if
+    there are none.
 
-    Looks at no more than 64 KiB to either side of ``at``, never raises on foreign bytes, and gives offsets in the buffer.
-    A private key is given only if its arithmetic holds.
+    Looks at no more than 64 KiB to either side of ``at``, never raises on foreign bytes, and gives offsets
+    in the buffer. A private key is given only if its arithmetic holds.
     """
     if not 0 <= at < len(buffer):
         return iter(())

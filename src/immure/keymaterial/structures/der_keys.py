@@ -1,7 +1,8 @@
-"""DER keys in arbitrary bytes: found by the identifier of their algorithm, or by how their first numbers are written.
+"""DER keys in arbitrary bytes: found by the identifier of their algorithm, or by how their first numbers
+are written.
 
-The header around a structure may be gone (an allocator writes over the first bytes of what is freed) or belong to
-something else: then the structure is taken to begin with the first part that is there.
+The header around a structure may be gone (an allocator writes over the first bytes of what is freed) or
+belong to something else: then the structure is taken to begin with the first part that is there.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _SEC1_SIZES = {curve.size for curve in CURVES.values()}
 
 
 def algorithm_at(buffer: Buffer, at: int) -> Sequence[Hit]:
-    """An object identifier inside an AlgorithmIdentifier: SubjectPublicKeyInfo or PKCS#8 follows and surrounds it."""
+    """An identifier in an AlgorithmIdentifier: SubjectPublicKeyInfo or PKCS#8 follows and surrounds it."""
     if at < 2 or buffer[at - 2] != 0x30:
         return ()
     end = at + buffer[at - 1]
@@ -71,7 +72,7 @@ def _pkcs8(buffer: Buffer, at: int) -> Sequence[Hit]:
 
 
 def _start(data: bytes, content: int, stop: int, *, exact: bool = True) -> int | None:
-    """Where the SEQUENCE begins whose content begins at ``content`` and reaches to ``stop`` (or beyond, if not exact)."""
+    """Where the SEQUENCE begins whose content goes from ``content`` to ``stop`` (or beyond, if not exact)."""
     for size in (4, 2, 3):
         at = content - size
         if at >= 0 and data[at] == 0x30:

@@ -30,7 +30,8 @@ class PublicHit:
         key_numbers: its checked numbers.
         offset, length: bytes of the structure in the buffer.
         encoding: how it is written: ``spki-der``, ``pem``, ``jwk`` …
-        kid, issuer, cloud_instance_name, use, alg: what the structure says of it (JWK members of those names).
+        kid, issuer, cloud_instance_name, use, alg: what the structure says of it (JWK members of those
+            names).
     """
 
     key_numbers: Numbers
@@ -51,7 +52,8 @@ class PrivateHit:
     Attributes:
         private: the key; its public half is ``private.public``.
         offset, length, encoding, kid, issuer, cloud_instance_name, use, alg: as in :class:`PublicHit`.
-        proved: the structure is whole and says which key it is. False for a bare scalar or seed in a scrap of a
+        proved: the structure is whole and says which key it is. False for a bare scalar or seed in a scrap
+            of a
             structure, which any bytes could be: a finding only if its public half is known from elsewhere.
     """
 
@@ -68,7 +70,8 @@ class PrivateHit:
 
 
 Hit = PublicHit | PrivateHit
-#: A parser is told a buffer and where the needle stands in it. It raises KeyFormatError or returns nothing if no key is there.
+#: A parser is told a buffer and where the needle stands in it. It raises KeyFormatError or returns nothing
+#: if no key is there.
 Parser = Callable[[Buffer, int], Sequence[Hit]]
 
 

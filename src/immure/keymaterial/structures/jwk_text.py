@@ -1,4 +1,4 @@
-"""JSON Web Keys in arbitrary bytes: around ``"kty`` the smallest JSON object that holds it is looked for and parsed."""
+"""JSON Web Keys in arbitrary bytes: the smallest JSON object around ``"kty`` is looked for and parsed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from immure.keymaterial.structures.hits import Hit, PrivateHit, PublicHit
 
 #: characters to either side of "kty" within which the object must begin and end
 JWK_REACH = 1 << 14
-_MAX_BRACES = 24
+_MAX_BRACES = 8
 _HEAD = re.compile(rb'"kty(\\*)"\s*:\s*\1"(?:RSA|EC|OKP)\1"')
 _HINTS = ("kid", "issuer", "cloud_instance_name", "use", "alg")
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str)
@@ -51,7 +51,7 @@ def _enclosing(text: bytes, at: int) -> tuple[dict[str, Any], int, int] | None:
 
 
 def _decode(text: bytes, start: int, stop: int) -> tuple[dict[str, Any], int] | None:
-    """The JSON object at ``start`` and its end, None if there is none. Latin-1 keeps one character per byte."""
+    """The JSON object at ``start`` and its end, or None. Latin-1 keeps one character for each byte."""
     try:
         value, size = _DECODER.raw_decode(text[start:stop].decode("latin-1"))
     except (ValueError, RecursionError):
@@ -63,17 +63,24 @@ def _escaped(text: bytes, at: int, escapes: int) -> Sequence[Hit]:
     """A JWK inside a JSON string: what is escaped is unescaped, and positions are mapped back."""
     quote = b"\\" * escapes + b'"'
     low = max(0, at - JWK_REACH)
-    before = text[low : at - escapes].replace(quote, b'"')
-    after = text[at - escapes : at + JWK_REACH].replace(quote, b'"')
-    found = _enclosing(before + after, len(before))
+    wide = text[low : at + JWK_REACH]
+    flat = wide.replace(quote, b'"')
+    found = _enclosing(flat, text[low : at + 1].replace(quote, b'"').rfind(b'"'))
     if found is None:
         return ()
     members, start, stop = found
-    quotes_before = before.count(b'"', start)
-    quotes_after = after.count(b'"', 0, stop - len(before))
-    start = at - escapes - (len(before) - start) - quotes_before * escapes
-    stop = at - escapes + (stop - len(before)) + quotes_after * escapes
-    return _hits(members, start, stop)
+    return _hits(members, low + _widened(wide, quote, start), low + _widened(wide, quote, stop))
+
+
+def _widened(wide: bytes, quote: bytes, index: int) -> int:
+    """Where the byte stands in ``wide`` that is at ``index`` once every ``quote`` there is a single byte."""
+    narrow_at = wide_at = 0
+    for part in wide.split(quote):
+        if index <= narrow_at + len(part):
+            break
+        narrow_at += len(part) + 1
+        wide_at += len(part) + len(quote)
+    return wide_at + index - narrow_at
 
 
 def _hits(jwk: dict[str, Any], start: int, stop: int) -> Sequence[Hit]:

@@ -1,4 +1,5 @@
-"""Keys written as text in arbitrary bytes: PEM, JWK, XML, PuTTY files and SSH lines; in ASCII, or as UTF-16LE.
+"""Keys written as text in arbitrary bytes: PEM, JWK, XML, PuTTY files and SSH lines; in ASCII, or as
+UTF-16LE.
 
 UTF-16 is read by taking every second byte for as long as the others are zero; positions are mapped back.
 """
@@ -18,7 +19,8 @@ from immure.keymaterial.structures.hits import REACH, Buffer, Hit, Parser, Priva
 from immure.keymaterial.xmlkey import parse_rsa_key_value
 
 _SSH_TEXT = re.compile(openssh.NAMES + rb" (AAAA[A-Za-z0-9+/]{16,16384}={0,2})")
-#: What parses ASCII: is given a window and where the needle stands in it, and gives hits with offsets in the window.
+#: What parses ASCII: is given a window and where the needle stands in it, and gives hits with offsets in
+#: the window.
 TextParser = Callable[[bytes, int], Sequence[Hit]]
 #: Whether a structure may begin with (or go on like) this text.
 Head = Callable[[bytes], object]
@@ -66,7 +68,7 @@ def utf16_parser(parse: TextParser, head: Head, *, before: int = 0, after: int =
 
 
 def narrow(wide: bytes, *, last: bool = False) -> tuple[bytes, int]:
-    """The first (or last) stretch of Latin-1 characters in UTF-16LE bytes, one byte each, and where it starts in ``wide``."""
+    """The first (or last) stretch of Latin-1 in UTF-16LE, one byte each, and where it starts in ``wide``."""
     low, high = wide[0 : len(wide) & ~1 : 2], wide[1::2]
     if last:
         size = len(high) - len(high.rstrip(b"\0")) if high else 0
@@ -125,5 +127,5 @@ def ssh_line(buffer: Buffer, at: int) -> Sequence[Hit]:
     numbers = openssh.read_public(wire)
     if not text.startswith(openssh.Wire(blob).string() + b" "):
         raise KeyFormatError("SSH key is not of the type that its line names")
-    used = match.start(1) + (wire.at * 4 + 2) // 3
+    used = match.end(1) if wire.at == len(blob) else match.start(1) + (wire.at * 4 + 2) // 3
     return (PublicHit(numbers, at, used, "ssh-text"),)

@@ -34,7 +34,8 @@ class ScalarDetector(Detector):
 
     def __init__(self, curves: Mapping[str, Sequence[Numbers]], plan: Plan) -> None:
         self._tier = plan.tier(self.family)
-        self._edge = EDGE_WORDS if self._tier == "edges" else None
+        self._edge = EDGE_WORDS + 1 if self._tier == "edges" else None  # runs are one word longer at both ends
+        self._strict = plan.mode != "exhaustive"
         self._step = 1 if self._tier == "all" and plan.counts.strict["all"] < EVERY_BYTE_BELOW else 8
         families: dict[Family, list[Numbers]] = defaultdict(list)
         for keys in curves.values():
@@ -60,7 +61,7 @@ class ScalarDetector(Detector):
             for layout, kind in self._kinds(family):
                 width = max(32, width_of(family, layout, kind))
                 if width not in by_width:
-                    found = candidates(memory, flat, step=self._step, width=width, edge=self._edge)
+                    found = candidates(memory, flat, step=self._step, width=width, strict=self._strict, edge=self._edge)
                     by_width[width] = unique(memory, _inside(found, chunk), width)
                 result.proofs += self._search(memory, by_width[width], points, layout, kind, chunk)
             if family not in ("25519", "448"):
@@ -75,7 +76,7 @@ class ScalarDetector(Detector):
     def _digits(self, space: Workspace, runs: Runs, points: PointSet, chunk: Chunk) -> list[Proof]:
         """Python's integers: digits of 30 bits, which the filter for random bytes does not expect."""
         width = width_of(points.family, "py30", "number")
-        steps = windows(self._tier, 4, loose=False)
+        steps = windows(self._tier, 4)
         found = array("q", digit_windows(space, runs, width, steps))
         return self._search(space.view[: space.length], _inside(found, chunk), points, "py30", "number", chunk)
 

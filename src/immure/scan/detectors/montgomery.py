@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from immure.keymaterial.key import RsaNumbers
 from immure.scan.batch import Batch
 from immure.scan.chunks import Chunk
 from immure.scan.detectors import Detector, Examined
-from immure.scan.kernels.cpu import Workspace, random_windows
+from immure.scan.kernels.cpu import NEVER_LONG, Workspace, random_windows
 from immure.scan.plan import Plan, loose_runs, windows
 from immure.scan.proofs import Proof, prove_prime
+
+#: Bytes by which a run may be longer than the number, in the narrowest tier.
+SLACK_BYTES: Final = 48
 
 
 class SquareDetector(Detector):
     """R² mod p for moduli whose primes have ``bits`` bits, R = 2^(64·limbs), as little-endian limbs.
 
     Such a number has no mark of its own: any window of random-looking bytes may be one. So candidates are batched, and of a large
-    image quick mode takes only those that begin or end a run, where a number in an allocation of its own stands.
+    image quick mode takes only those in runs that are not much longer: a number in an allocation of its own.
     """
 
     name = "montgomery"
@@ -30,13 +34,15 @@ class SquareDetector(Detector):
         self._square = square
         self._width = 8 * limbs
         self._tier = plan.tier(self.family)
-        self._windows = windows(self._tier, 8, loose=True)
+        self._windows = windows(self._tier, 8)
+        # a loose run has one word more at both ends; the rest is slack of the allocation
+        self._max_run = self._width + SLACK_BYTES if self._tier == "edges" else NEVER_LONG
         self._batch = Batch([key.n for key in keys], lambda value: square - value)
 
     def examine(self, space: Workspace, chunk: Chunk) -> Examined:
         """Queue the chunk's candidates."""
         result = Examined()
-        for at in random_windows(space, loose_runs(space, self._tier), self._width, self._windows):
+        for at in random_windows(space, loose_runs(space, self._tier), self._width, self._windows, self._max_run):
             offset = chunk.read_start + at
             if chunk.start <= offset < chunk.stop:
                 value = int.from_bytes(space.view[at : at + self._width], "little")

@@ -44,7 +44,7 @@ class PrimeDetector(Detector):
         self._tier = plan.tier(family)
         self._keys = list(keys)
         self._layout = layout
-        self._windows = windows(self._tier, step, loose=True)
+        self._windows = windows(self._tier, step)
         self._width = rsa_width(layout, bits)
         self._secret = secret
         many = len(self._keys) > DIRECT_KEYS
@@ -53,7 +53,8 @@ class PrimeDetector(Detector):
 
     def examine(self, space: Workspace, chunk: Chunk) -> Examined:
         """Look at one chunk."""
-        return self.examine_runs(space, chunk, loose_runs(space, self._tier))
+        sparse = self._layout in ("py30", "smi28")
+        return self.examine_runs(space, chunk, loose_runs(space, self._tier, sparse=sparse))
 
     def examine_runs(self, space: Workspace, chunk: Chunk, runs: Runs) -> Examined:
         """Look at given runs of one chunk."""
@@ -95,7 +96,7 @@ class ExponentDetector(Detector):
         self._keys = list(keys)
         self._layout = layout
         self._tier = plan.tier(self.family)
-        self._windows = windows(self._tier, step, loose=True)
+        self._windows = windows(self._tier, step)
         self._exponents = Exponents([(key.n, key.e) for key in keys], (bits + 63) // 64)
 
     def examine(self, space: Workspace, chunk: Chunk) -> Examined:

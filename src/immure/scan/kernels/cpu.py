@@ -98,6 +98,7 @@ class Workspace:
         self.loose = Runs(words // (LOOSE_WORDS + 1) + 2)
         self.quiet_strict = Runs(self.strict.capacity + pages)
         self.quiet_loose = Runs(self.loose.capacity + pages)
+        self.random_ends = Runs(self.quiet_loose.capacity)
         self._out = ffi.new("int64_t[]", 3 * max(4096, self.capacity // 40 + 16))
         self._out_entries = len(self._out)
         self.visited = 0
@@ -121,6 +122,8 @@ class Workspace:
             self.strict.count = lib.words_runs(
                 self._mask, words, STRICT_WORDS, self.strict.data, self.strict.capacity, resume
             )
+            # the number may begin or end within a word that is dull for the rest of it
+            lib.words_pad(self.strict.data, self.strict.count, self.length, 8)
             lib.words_loosen(self._mask, words, self._loose_mask)
             resume[0] = 0
             self.loose.count = lib.words_runs(
@@ -137,6 +140,12 @@ class Workspace:
             quiet.count = lib.words_quiet(
                 self.pointer, page_phase % 4096, runs.data, runs.count, NOISE_MARGIN, quiet.data, quiet.capacity
             )
+
+    def find_random_ends(self) -> None:
+        """Fill ``random_ends``: of ``quiet_loose``, the runs of which one end or the other looks random."""
+        self.random_ends.count = lib.words_random_ends(
+            self.pointer, self.quiet_loose.data, self.quiet_loose.count, self.random_ends.data
+        )
 
     def wipe(self) -> None:
         """Zero the buffer: it may have held keys."""
@@ -267,14 +276,15 @@ def rsa_primes(
     return list(zip(flat[::2], flat[1::2], strict=True))
 
 
-#: e·λ-multiples that are tried for a private exponent: d·e·g = g + k·φ(n) for g = gcd(p − 1, q − 1), or 1 for d mod φ(n).
-EXPONENT_FACTORS: Final = (1, 2, 4, 6, 8, 10, 12)
+#: A private exponent has e·d = 1 + k·φ(n)/g with g = 1 (d mod φ) or g = gcd(p − 1, q − 1) (d mod λ): so e·d·G/n is nearly whole for every g that
+#: divides G. All g below 17 do, and all but one in forty of random keys.
+EXPONENT_MULTIPLE: Final = 720_720
 
 
 class Exponents:
     """Public keys (n, e) whose moduli have the same number of limbs, made ready for :func:`rsa_exponents`.
 
-    A key whose e has more than 32 bits cannot be searched for in this way and is left out of ``keys``.
+    A key whose e has more than 24 bits cannot be searched for in this way and is left out of ``keys``.
     """
 
     def __init__(self, keys: Sequence[tuple[int, int]], limbs: int) -> None:
@@ -283,15 +293,14 @@ class Exponents:
         betas: list[int] = []
         shifts: list[int] = []
         for index, (n, e) in enumerate(keys):
-            if e.bit_length() > 32:
+            if e.bit_length() > 24:
                 continue
             shift = 128 * limbs - n.bit_length()
-            for g in EXPONENT_FACTORS:
-                beta = (e * g << 128 * limbs + 128) // (n << shift)  # e·g·2^(128·limbs)/n, 128 fraction bits
-                fraction_bits = 64 - (beta.bit_length() - 128)
-                betas += [beta >> (128 - fraction_bits), fraction_bits]
-                shifts.append(shift)
-                self.keys.append(index)
+            beta = (e * EXPONENT_MULTIPLE << 128 * limbs + 128) // (n << shift)  # e·G·2^(128·limbs)/n, 128 fraction bits
+            fraction_bits = 64 - (beta.bit_length() - 128)
+            betas += [beta >> (128 - fraction_bits), fraction_bits]
+            shifts.append(shift)
+            self.keys.append(index)
         self.count = len(shifts)
         self.factors = ffi.new("uint64_t[]", betas or [0])
         self.shifts = ffi.new("uint32_t[]", shifts or [0])
@@ -331,8 +340,10 @@ def rsa_exponents(
     return [(offset, exponents.keys[factor]) for offset, factor in zip(flat[::2], flat[1::2], strict=True)]
 
 
-def random_windows(space: Workspace, runs: Runs, width: int, windows: Windows) -> list[int]:
-    """Offsets of windows whose bytes look drawn at random."""
+def random_windows(
+    space: Workspace, runs: Runs, width: int, windows: Windows, max_run: int = NEVER_LONG
+) -> list[int]:
+    """Offsets of windows whose bytes look drawn at random, in runs of at most ``max_run`` bytes."""
     position = ffi.new("int64_t[2]", [0, 0])
     counts = ffi.new("uint64_t[2]", [0, 0])
     flat = space.collect(
@@ -346,6 +357,7 @@ def random_windows(space: Workspace, runs: Runs, width: int, windows: Windows) -
             windows.step,
             windows.long_bytes,
             windows.edge,
+            max_run,
             out,
             capacity,
             position,
@@ -380,11 +392,12 @@ def digit_windows(space: Workspace, runs: Runs, width: int, windows: Windows) ->
 
 
 class Sweep:
-    """Looks for every place of known byte strings, whole or in part."""
+    """Looks for every place of known byte strings, whole or in part; of those in ``sparse``, for long parts only."""
 
-    def __init__(self, needles: Sequence[bytes]) -> None:
+    def __init__(self, needles: Sequence[bytes], sparse: Sequence[bool] | None = None) -> None:
         lengths = ffi.new("uint32_t[]", [len(needle) for needle in needles])
-        handle = lib.sweep_new(b"".join(needles), lengths, len(needles))
+        marks = bytes(sparse) if sparse is not None else bytes(len(needles))
+        handle = lib.sweep_new(b"".join(needles), lengths, marks, len(needles))
         if handle == ffi.NULL:
             raise LimitError("swept strings must be 16 bytes to 1 MiB long, 1 GiB together")
         self._handle = ffi.gc(handle, lib.sweep_free)

@@ -93,10 +93,9 @@ def _head(report: ScanReport) -> Iterator[Markup]:
 
 def _banner(report: ScanReport) -> Markup:
     kind = overall_verdict(report)
-    sentence = headline(report.images[0]) if len(report.images) == 1 else overall(report)
     glyph = element("svg", _GLYPHS[kind], viewBox="0 0 24 24", aria_hidden="true")
     detail = f"{visible(report.mode)} mode, {detectors_words(report.detectors)}; {keys_words(report)}"
-    words = element("p", _capital(sentence), element("small", _capital(detail)))
+    words = element("p", _capital(overall(report)), element("small", _capital(detail)))
     name = element("h1", element("b", "Immure"), " scan report")
     return element("header", name, element("div", glyph, words, class_=f"banner {kind.value}"))
 
@@ -193,7 +192,7 @@ def _figure(value: float | int) -> str:
 def _footer() -> Markup:
     words = (
         "No byte of a private key is in this page; what it says of paths, keys and addresses may still be "
-        "internal. A finding is certain: the number stands in the image and belongs to the key by arithmetic. "
-        "No finding means no more than what was searched."
+        "internal. A finding is certain: the number stands in the image and belongs to the key by "
+        "arithmetic. No finding means no more than what was searched."
     )
     return join([element("footer", element("p", words), element("p", f"{tool.NAME} {tool.version()}"))])

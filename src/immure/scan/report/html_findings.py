@@ -8,7 +8,7 @@ from immure.keymaterial.key import PublicKey
 from immure.scan.finding import Finding, ImageReport, Occurrence, ScanReport
 from immure.scan.report.key_facts import found_words, scope_words, source_words
 from immure.scan.report.markup import Markup, element, facts, join, table
-from immure.scan.report.summary import detectors_words, gaps, not_asked_for
+from immure.scan.report.summary import detectors_words, error_words, gaps, not_asked_for
 from immure.scan.report.words import (
     bytes_words,
     count_words,
@@ -126,7 +126,7 @@ def not_searched_part(image: ImageReport, report: ScanReport) -> Markup:
             element("p", f"Nothing: every byte was searched by {detectors_words(report.detectors)}.")
         )
     if image.error is not None:
-        words = f"What lies behind the place where the scan broke off: {image.error}"
+        words = f"What lies behind the place where the scan broke off: {error_words(image)}"
         parts.append(element("p", words))
     skipped = not_asked_for(report)
     if skipped:

@@ -7,12 +7,14 @@ from itertools import groupby
 
 from immure.scan.finding import ImageReport
 from immure.scan.report.markup import Markup, element, join
-from immure.scan.report.memory_map import Cell, MemoryMap, Row, State, draw
-from immure.scan.report.words import bytes_words, count_words, hex_words, list_words, visible
+from immure.scan.report.memory_map import Cell, MemoryMap, Row, State, draw, thinned_words
+from immure.scan.report.words import bytes_words, count_words, hex_words, list_words, shortened, tail, visible
 
 _ROWS = 24
 _CELLS = 120
 _OVERVIEW_CELLS = 240
+#: Longer names of mappings are cut at their beginning; the whole name is in the row's title.
+_NAME = 44
 #: More links than this would be in the way of people who go by keyboard.
 _LINKS = 24
 #: Units of a strip's own coordinates: width, height of findings, and what the other states keep clear of it.
@@ -53,6 +55,7 @@ def map_figure(image: ImageReport, prefix: str) -> Markup:
         _strip(memory, memory.overview, image, prefix),
         _ends(memory),
         _legend(memory),
+        element("p", f"All over the image {thinned_words(memory)}.") if memory.thinned else "",
         element("ol", rows, class_="rows") if len(memory.rows) > 1 else "",
     )
 
@@ -75,15 +78,15 @@ def _place(memory: MemoryMap, position: int) -> str:
 
 
 def _row(memory: MemoryMap, row: Row) -> Markup:
-    name = f"\u2026 {row.regions:,} more regions" if row.folded else row.name or "anonymous"
+    name = f"\u2026 {row.regions:,} more regions" if row.folded else tail(row.name or "anonymous", _NAME)
     if row.regions > 1 and not row.folded:
-        name = f"{visible(name)} \u00d7{row.regions}"
+        name = f"{name} \u00d7{row.regions}"
     address = "" if row.folded or row.address is None else hex_words(row.address)
     count = f"{row.occurrences:,} found" if row.occurrences else ""
     return element(
         "li",
-        element("span", name, element("small", address), class_="name"),
-        element("span", row.permissions or "", class_="mono soft"),
+        element("span", name, element("small", address), class_="name", title=row.name or None),
+        element("span", shortened(row.permissions or "", 8), class_="mono soft"),
         element("span", bytes_words(row.size), class_="size"),
         _strip(memory, row),
         element("span", count, class_="count"),

@@ -14,6 +14,7 @@ from itertools import accumulate, groupby, pairwise
 
 from immure.dumps.dump import Region
 from immure.scan.finding import ImageReport, NotSearched
+from immure.scan.report.words import list_words, visible
 
 
 class State(IntEnum):
@@ -103,11 +104,23 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class MemoryMap:
-    """The picture: the whole image in one row, and its regions in several."""
+    """The picture: the whole image in one row, and its regions in several.
+
+    Attributes:
+        thinned: detectors that left something out all over the image, here and there. That says nothing of
+            one place more than of another, so it is not in the cells: a face says it in words.
+    """
 
     line: Line
     overview: Row | None
     rows: tuple[Row, ...]
+    thinned: tuple[str, ...] = ()
+
+
+def thinned_words(memory: MemoryMap) -> str:
+    """What is not in the cells, in words."""
+    names = list_words([visible(name) for name in memory.thinned])
+    return f"{names} left something out: see what was not searched"
 
 
 def draw(image: ImageReport, *, rows: int, cells: int, overview_cells: int) -> MemoryMap:
@@ -126,7 +139,8 @@ def draw(image: ImageReport, *, rows: int, cells: int, overview_cells: int) -> M
         for row in stretch:
             row.cells = _cut(row, min(count, row.size), known)
         _paint(stretch, line, image)
-    return MemoryMap(line, overview, tuple(chosen))
+    thinned = {entry.detector for entry in image.not_searched if _is_everywhere(entry, line)}
+    return MemoryMap(line, overview, tuple(chosen), tuple(sorted(thinned)))
 
 
 def _groups(line: Line) -> list[Row]:
@@ -255,11 +269,16 @@ def _mark_finding(row: Row, start: int, stop: int, number: int) -> None:
         cell.finding = number if cell.finding is None else min(cell.finding, number)
 
 
+def _is_everywhere(entry: NotSearched, line: Line) -> bool:
+    end = line.position(entry.offset + entry.length)
+    return entry.detector != "all" and line.position(entry.offset) == 0 and end == line.length
+
+
 def _gap_ranges(line: Line, image: ImageReport) -> Iterable[tuple[int, int, NotSearched]]:
     """Ranges not searched, as positions on the line; without those that have no bytes in the image."""
     for entry in image.not_searched:
         start, stop = line.position(entry.offset), line.position(entry.offset + entry.length)
-        if start >= stop:
+        if start >= stop or _is_everywhere(entry, line):
             continue
         address = line.address(start)
         # bytes that a segment promises but the file does not hold have an address of their own

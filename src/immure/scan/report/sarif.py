@@ -51,7 +51,7 @@ def to_sarif(
         "tool": {"driver": _driver()},
         "taxonomies": [TAXONOMY],
         "invocations": [_invocation(report, exit_code, exit_words)],
-        "artifacts": [_artifact(image) for image in report.images],
+        "artifacts": [_artifact(number, image) for number, image in enumerate(report.images)],
         "results": _results(report),
         "properties": {
             "mode": visible(report.mode),
@@ -74,8 +74,13 @@ def _driver() -> dict[str, Any]:
     }
 
 
-def _artifact(image: ImageReport) -> dict[str, Any]:
-    properties: dict[str, Any] = {"format": visible(image.format), "complete": image.complete}
+def _artifact(number: int, image: ImageReport) -> dict[str, Any]:
+    # the number tells two scans of one file apart: equal artifacts are not allowed
+    properties: dict[str, Any] = {
+        "number": number,
+        "format": visible(image.format),
+        "complete": image.complete,
+    }
     if image.process is not None:
         properties["process"] = process_words(image.process)
     return {

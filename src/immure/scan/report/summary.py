@@ -35,8 +35,10 @@ def headline(image: ImageReport) -> str:
         case Verdict.FOUND:
             return f"{_keys_found(image.findings)} in this image{_reservation(image)}"
         case Verdict.UNREADABLE:
-            return f"not scanned to the end: {visible(image.error or '')}"
+            return f"not scanned to the end: {error_words(image)}"
         case Verdict.CLEAN:
+            if image.size == 0:
+                return "nothing to search in it"
             return f"no private key found; all {bytes_words(image.size)} were searched"
         case Verdict.INCOMPLETE:
             return f"no private key found so far{_reservation(image)}"
@@ -51,24 +53,36 @@ def _keys_found(findings: list[Finding]) -> str:
 
 def _reservation(image: ImageReport) -> str:
     if image.error is not None:
-        return f", and the scan broke off: {visible(image.error)}"
+        return f", and the scan broke off: {error_words(image)}"
     if not image.not_searched:
         return ""
     return f", but {bytes_words(bytes_not_searched(image.not_searched))} were not searched for everything"
 
 
+def error_words(image: ImageReport) -> str:
+    """Why the scan of an image broke off, without its path, which stands beside it in every report."""
+    return visible((image.error or "").removeprefix(f"{image.path}: "))
+
+
 def overall(report: ScanReport) -> str:
     """The verdict on the whole run as a sentence."""
-    images = count_words(len(report.images), "image")
     if not report.images:
         return "nothing was scanned"
+    if len(report.images) == 1:
+        return headline(report.images[0])
+    images = count_words(len(report.images), "image")
     keys = {finding.key.thumbprint for finding in report.findings}
     if keys:
         hit = sum(1 for image in report.images if image.findings)
-        return f"the private halves of {count_words(len(keys), 'key')} in {hit:,} of {images}"
+        halves = (
+            "the private half of 1 key is"
+            if len(keys) == 1
+            else f"the private halves of {len(keys):,} keys are"
+        )
+        return f"{halves} in {hit:,} of {images}"
     incomplete = sum(1 for image in report.images if not image.complete)
     if incomplete:
-        return f"no private key found so far, but {incomplete:,} of {images} not searched completely"
+        return f"no private key found so far, but {incomplete:,} of {images} could not be searched completely"
     return f"no private key found in {images}, searched completely"
 
 

@@ -71,14 +71,25 @@ def write_terminal(report: ScanReport, stream: TextIO, options: TerminalOptions 
     parts = _brief(report) if options.brief else _full(report, console, options)
     lines = 0
     for part in parts:
-        with console.capture() as captured:
-            no_wrap = part.no_wrap if isinstance(part, Text) else None
-            console.print(part, highlight=False, markup=False, emoji=False, no_wrap=no_wrap)
-        # tables are padded to full width: blanks that would be copied along and that differ with the width
-        text = _TRAILING.sub("", captured.get())
+        text = part if isinstance(part, str) else _rendered(part, console)
         lines += text.count("\n")
         stream.write(text)
     return lines
+
+
+def _rendered(part: RenderableType, console: Console) -> str:
+    text = part if isinstance(part, Text) else Text()
+    with console.capture() as captured:
+        console.print(
+            part,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            no_wrap=text.no_wrap,
+            soft_wrap=text.overflow == "ignore",
+        )
+    # tables are padded to full width: blanks that would be copied along and that differ with the width
+    return _TRAILING.sub("", captured.get())
 
 
 def _console(stream: TextIO, options: TerminalOptions) -> Console:
@@ -104,7 +115,10 @@ def _full(report: ScanReport, console: Console, options: TerminalOptions) -> Ite
 
 def _brief(report: ScanReport) -> Iterator[RenderableType]:
     for image in report.images:
-        yield Text.assemble(_word(image), "  ", visible(image.path), ": ", headline(image))
+        line = Text.assemble(_word(image), "  ", visible(image.path), ": ", headline(image))
+        # one line for each image, however narrow the terminal: scripts read it
+        line.overflow = "ignore"
+        yield line
     if not report.images:
         yield Text(overall(report))
 
@@ -124,7 +138,7 @@ def _image(
     for warning in image.warnings:
         yield Text.assemble(("warning: ", "yellow"), visible(warning))
     yield from map_section(image, marks, width)
-    yield from findings_section(image, options.show_all)
+    yield from findings_section(image, options.show_all, width)
     yield from _not_searched(image, report, options.show_all)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -24,9 +24,13 @@ from immure.scan.report.words import (
 _FINDINGS_SHOWN = 20
 _OCCURRENCES_SHOWN = 5
 _ALIASES_SHOWN = 5
+_INDENT = 5
+#: Columns of the table of occurrences, and how wide each may get; the region takes what is left.
+_COLUMNS = {"offset": 18, "address": 18, "number": 16, "as": 14, "bytes": 16, "where": 0}
+_NARROWEST_REGION = 12
 
 
-def findings_section(image: ImageReport, show_all: bool) -> Iterator[RenderableType]:
+def findings_section(image: ImageReport, show_all: bool, width: int) -> Iterator[RenderableType]:
     """All findings of an image, or the first of them with a count of the rest."""
     if not image.findings:
         return
@@ -35,24 +39,24 @@ def findings_section(image: ImageReport, show_all: bool) -> Iterator[RenderableT
     for number, finding in enumerate(shown, start=1):
         if number > 1:
             yield Text()
-        yield _finding(number, finding, show_all)
+        yield from _finding(number, finding, show_all, width)
     rest = len(image.findings) - len(shown)
     if rest:
         yield Text(f"\n  … and {count_words(rest, 'more key')} (--all)")
 
 
-def _finding(number: int, finding: Finding, show_all: bool) -> RenderableType:
-    title = Text.assemble(f"  {number}. ", (key_words(finding.key), "bold red"))
+def _finding(number: int, finding: Finding, show_all: bool, width: int) -> Iterator[RenderableType]:
+    yield Text.assemble(f"  {number}. ", (key_words(finding.key), "bold red"))
+    yield Padding(_facts(finding, show_all), (0, 0, 0, _INDENT))
     shown = sorted(finding.occurrences, key=lambda occurrence: (not occurrence.whole, occurrence.offset))
     if not show_all:
         shown = shown[:_OCCURRENCES_SHOWN]
-    rest = len(finding.occurrences) - len(shown)
-    parts: list[RenderableType] = [title, Padding(_facts(finding, show_all), (0, 0, 0, 5))]
     if shown:
-        parts += [Text(), Padding(_places(finding.key.kty, shown), (0, 0, 0, 5))]
+        yield Text()
+        yield from _places(finding.key.kty, shown, width)
+    rest = len(finding.occurrences) - len(shown)
     if rest:
-        parts.append(Text(f"     … and {rest:,} more (--all)"))
-    return Group(*parts)
+        yield Text(f"{' ' * _INDENT}… and {rest:,} more (--all)")
 
 
 def _facts(finding: Finding, show_all: bool) -> Table:
@@ -80,30 +84,42 @@ def _fact_words(finding: Finding, show_all: bool) -> Iterator[tuple[str, str]]:
     yield "found", found_words(finding)
 
 
-def _places(kty: str, occurrences: list[Occurrence]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for heading in ("offset", "address"):
-        table.add_column(heading, no_wrap=True, overflow="fold")
-    table.add_column("number", overflow="fold", max_width=16)
-    table.add_column("as", overflow="fold", max_width=14)
-    table.add_column("bytes", justify="right", overflow="fold")
-    table.add_column("where", overflow="fold", ratio=1)
+def _places(kty: str, occurrences: Sequence[Occurrence], width: int) -> Iterator[str]:
+    """The table of occurrences as finished lines: a table of rich takes a minute for 100,000 rows."""
+    headings = list(_COLUMNS)
+    widths = [len(heading) for heading in headings[:-1]]
     for occurrence in occurrences:
-        where = f"{shortened(occurrence.region or 'anonymous', 60)} {visible(occurrence.permissions or '')}"
-        table.add_row(
-            Text(hex_words(occurrence.offset)),
-            Text(hex_words(occurrence.virtual_address)),
-            Text(_short_secret(kty, occurrence.secret)),
-            Text(visible(occurrence.encoding)),
-            Text(f"{occurrence.length:,}{'' if occurrence.whole else ' (part)'}"),
-            Text(where.rstrip()),
-        )
-    return table
+        widths = [max(pair) for pair in zip(widths, map(len, _cells(kty, occurrence)), strict=True)]
+    left = max(_NARROWEST_REGION, width - _INDENT - sum(widths) - 2 * len(widths))
+    yield _row(headings[:-1], widths, headings[-1])
+    for occurrence in occurrences:
+        yield _row(_cells(kty, occurrence), widths, _where(occurrence, left))
+
+
+def _row(cells: Sequence[str], widths: Sequence[int], where: str) -> str:
+    padded = "  ".join(cell.ljust(wide) for cell, wide in zip(cells, widths, strict=True))
+    return f"{' ' * _INDENT}{padded}  {where}\n"
+
+
+def _cells(kty: str, occurrence: Occurrence) -> list[str]:
+    cells = [
+        hex_words(occurrence.offset),
+        hex_words(occurrence.virtual_address),
+        _short_secret(kty, occurrence.secret),
+        occurrence.encoding,
+        f"{occurrence.length:,}{'' if occurrence.whole else ' (part)'}",
+    ]
+    return [shortened(cell, limit) for cell, limit in zip(cells, _COLUMNS.values(), strict=False)]
+
+
+def _where(occurrence: Occurrence, width: int) -> str:
+    permissions = f" {shortened(occurrence.permissions, 8)}" if occurrence.permissions else ""
+    return f"{shortened(occurrence.region or 'anonymous', width - len(permissions))}{permissions}"
 
 
 def _short_secret(kty: str, secret: str) -> str:
     """The column is narrow: the plain name of an RSA number, words for the others."""
     words = secret_words(kty, secret)
-    return (
-        words.removeprefix("CRT exponent ").removeprefix("CRT coefficient ").removeprefix("private exponent ")
-    )
+    for prefix in ("CRT exponent ", "CRT coefficient ", "private exponent "):
+        words = words.removeprefix(prefix)
+    return words

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from immure.scan.finding import ImageReport
-from immure.scan.report.memory_map import Cell, MemoryMap, Row, State, draw
+from immure.scan.report.memory_map import Cell, MemoryMap, Row, State, draw, thinned_words
 from immure.scan.report.words import bytes_words, count_words, shortened, tail
 
 _ROWS = 14
@@ -65,6 +65,8 @@ def map_section(image: ImageReport, marks: Marks, width: int) -> Iterator[Render
             yield _line(row, marks, name_width, cells)
     used = {cell.state for row in (memory.overview, *memory.rows) for cell in row.cells}
     yield _legend(used, marks)
+    if memory.thinned:
+        yield Text(f"  all over the image {thinned_words(memory)}", style="yellow")
 
 
 def _heading(memory: MemoryMap, overview: Row) -> Text:

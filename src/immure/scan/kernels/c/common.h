@@ -14,33 +14,36 @@
 #endif
 
 /* Compiled several times, for newer and newer vector units, and chosen when the library is loaded. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 #define VECTOR_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
 #define VECTOR_CLONES
 #endif
 
+/* Helpers of a cloned function must be inlined into it to be compiled for the same vector unit. */
+#define INLINE static inline __attribute__((always_inline))
+
 __extension__ typedef unsigned __int128 u128;
 
-static inline uint64_t load64(const uint8_t *p) {
+INLINE uint64_t load64(const uint8_t *p) {
     uint64_t x;
     memcpy(&x, p, 8);
     return x;
 }
 
-static inline uint32_t load32(const uint8_t *p) {
+INLINE uint32_t load32(const uint8_t *p) {
     uint32_t x;
     memcpy(&x, p, 4);
     return x;
 }
 
 /* Zeroes memory in a way that the compiler may not leave out. */
-static inline void wipe(void *p, size_t n) {
+INLINE void wipe(void *p, size_t n) {
     memset(p, 0, n);
     __asm__ __volatile__("" : : "r"(p) : "memory");
 }
 
-static inline int is_dull(uint64_t word, unsigned bits) {
+INLINE int is_dull(uint64_t word, unsigned bits) {
     uint64_t limit = 1ull << bits;
     return word + limit < 2 * limit;
 }
@@ -52,7 +55,7 @@ typedef struct {
     int64_t step;
 } windows;
 
-static inline windows windows_of(int64_t start, int64_t end, size_t width, size_t step, size_t long_bytes, size_t edge) {
+INLINE windows windows_of(int64_t start, int64_t end, size_t width, size_t step, size_t long_bytes, size_t edge) {
     windows w = {start, end - (int64_t)width, 0, 0, (int64_t)step};
     if (w.last < w.first) return w;
     w.last -= (w.last - w.first) % w.step;
@@ -65,13 +68,13 @@ static inline windows windows_of(int64_t start, int64_t end, size_t width, size_
     return w;
 }
 
-static inline uint64_t windows_total(const windows *w) {
+INLINE uint64_t windows_total(const windows *w) {
     if (w->last < w->first) return 0;
     return (uint64_t)((w->last - w->first - (w->gap_to - w->gap_from)) / w->step + 1);
 }
 
 /* The start after `at`. */
-static inline int64_t windows_next(const windows *w, int64_t at) {
+INLINE int64_t windows_next(const windows *w, int64_t at) {
     at += w->step;
     return at == w->gap_from && w->gap_to > w->gap_from ? w->gap_to : at;
 }

@@ -138,7 +138,7 @@ stretch_avx2(const uint8_t *b, int64_t *first, int64_t last, int strict, int64_t
     return stretch(b, first, last, strict, out, cap);
 }
 
-__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,popcnt,bmi,bmi2,lzcnt,prefer-vector-width=512"))) static int64_t
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,popcnt,bmi,bmi2,lzcnt"))) static int64_t
 stretch_avx512(const uint8_t *b, int64_t *first, int64_t last, int strict, int64_t *out, int64_t cap)
 {
     return stretch(b, first, last, strict, out, cap);

@@ -73,7 +73,7 @@ __attribute__((target("avx2"))) static void sha512_avx2(const uint64_t words[4][
     sha512_block(words, state);
 }
 
-__attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,prefer-vector-width=512"))) static void
+__attribute__((target("avx512f,avx512dq,avx512vl,avx512bw"))) static void
 sha512_avx512(const uint64_t words[4][8], uint64_t state[8][8])
 {
     sha512_block(words, state);

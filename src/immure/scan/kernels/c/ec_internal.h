@@ -40,6 +40,9 @@ typedef struct {
     int (*run)(const ec_comb *comb, const uint16_t *digits, size_t count, void *scratch, uint64_t *xs, uint64_t *ys);
     void (*enter)(uint64_t *r, const uint64_t *x); /* canonical number -> own representation */
     void (*leave)(uint64_t *r, const uint64_t *x); /* and back */
+    void (*multiply)(uint64_t *r, const uint64_t *a, const uint64_t *b); /* in the representation of the portable one */
+    void (*invert)(uint64_t *r, const uint64_t *a);
+    const uint64_t *prime;
 } ec_ops;
 
 struct ec_comb {

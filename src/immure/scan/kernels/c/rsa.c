@@ -15,7 +15,7 @@ size_t rsa_width(unsigned layout, unsigned bits) {
 }
 
 /* Collects digits of `digit_bits` bits, least significant first, into limbs. 0 if a digit is out of range. */
-static int read_digits(const uint8_t *p, size_t digits, unsigned digit_bits, size_t limbs, uint64_t *x) {
+INLINE int read_digits(const uint8_t *p, size_t digits, unsigned digit_bits, size_t limbs, uint64_t *x) {
     u128 gather = 0;
     unsigned have = 0;
     size_t limb = 0;
@@ -45,7 +45,7 @@ static int read_digits(const uint8_t *p, size_t digits, unsigned digit_bits, siz
     return gather == 0;
 }
 
-static int read_window(const uint8_t *p, unsigned layout, unsigned bits, size_t limbs, uint64_t *x) {
+INLINE int read_window(const uint8_t *p, unsigned layout, unsigned bits, size_t limbs, uint64_t *x) {
     switch (layout) {
     case LE64:
         memcpy(x, p, 8 * limbs);
@@ -81,7 +81,7 @@ static int read_window(const uint8_t *p, unsigned layout, unsigned bits, size_t 
 }
 
 /* A cheap look at the two ends of a window before it is read: an odd number with its top limb at or above the bound? */
-static inline int ends_fit(const uint8_t *p, unsigned layout, size_t limbs, size_t width, uint64_t bound) {
+INLINE int ends_fit(const uint8_t *p, unsigned layout, size_t limbs, size_t width, uint64_t bound) {
     const uint8_t *last = p + width - 8;
     uint64_t top;
     switch (layout) {
@@ -105,8 +105,7 @@ static inline int ends_fit(const uint8_t *p, unsigned layout, size_t limbs, size
 
 /* Top bytes of the limbs of a random number differ; those of floats, pointers, text and tables do not. Six bits of up to sixteen of them
  * are marked in one word; fewer than half as many marks as limbs happen to a random number once in 10^6 (8 or 16 limbs looked at). */
-VECTOR_CLONES
-static int is_varied(const uint8_t *p, size_t limbs) {
+INLINE int is_varied(const uint8_t *p, size_t limbs) {
     uint64_t seen = 0;
     size_t look = limbs < 16 ? limbs : 16;
     for (size_t i = 0; i < look; i++) seen |= 1ull << (load64(p + 8 * i) >> 56 & 63);
@@ -141,7 +140,7 @@ static void sieve_prepare(sieve_group *group, size_t g, size_t limbs) {
     }
 }
 
-static int has_factor(const uint64_t *x, size_t limbs, const sieve_group *group, const uint16_t *primes) {
+INLINE int has_factor(const uint64_t *x, size_t limbs, const sieve_group *group, const uint16_t *primes) {
     uint64_t sum = 0;
     const uint32_t *weight = group->weight;
     for (size_t i = 0; i < limbs; i++) sum += (x[i] & 0xffffffffull) * weight[2 * i] + (x[i] >> 32) * weight[2 * i + 1];
@@ -153,7 +152,7 @@ static int has_factor(const uint64_t *x, size_t limbs, const sieve_group *group,
 }
 
 /* 2^64 = 1 modulo 3, 5, 17, 257, 641, 65537: the sum of the limbs tells all of them. */
-static int has_fermat_factor(const uint64_t *x, size_t limbs) {
+INLINE int has_fermat_factor(const uint64_t *x, size_t limbs) {
     u128 sum = 0;
     for (size_t i = 0; i < limbs; i++) sum += x[i];
     uint64_t s = (uint64_t)sum, carry = (uint64_t)(sum >> 64);
@@ -165,7 +164,7 @@ static int has_fermat_factor(const uint64_t *x, size_t limbs) {
 /* --- exact division --------------------------------------------------------------------------------------------------------- */
 
 /* Inverse of an odd number modulo 2^64, by Newton's iteration from five right bits. */
-static inline uint64_t inverse64(uint64_t p) {
+INLINE uint64_t inverse64(uint64_t p) {
     uint64_t x = p * 3 ^ 2;
     for (int i = 0; i < 4; i++) x *= 2 - p * x;
     return x;
@@ -175,7 +174,7 @@ static inline uint64_t inverse64(uint64_t p) {
  *
  * The quotient modulo 2^(64 limbs) is worked out from the low end with low halves of products only; for a p that does not divide n its top limb
  * is as good as random. Wrong "yes" about once in 2^38 windows; the caller confirms. */
-static int may_divide(const uint64_t *p, const uint64_t *n, size_t limbs, uint64_t negative_inverse, double quotient_top) {
+INLINE int may_divide(const uint64_t *p, const uint64_t *n, size_t limbs, uint64_t negative_inverse, double quotient_top) {
     uint64_t t[MAX_LIMBS], y = 0;
     memcpy(t, n, 8 * limbs);
     for (size_t j = 0; j < limbs; j++) {
@@ -192,7 +191,7 @@ static int may_divide(const uint64_t *p, const uint64_t *n, size_t limbs, uint64
     return off < slack && off > -slack;
 }
 
-static inline double top_as_double(const uint64_t *x, size_t limbs) {
+INLINE double top_as_double(const uint64_t *x, size_t limbs) {
     return (double)x[limbs - 1] * 0x1p64 + (double)(limbs > 1 ? x[limbs - 2] : 0);
 }
 
@@ -214,7 +213,7 @@ static void prime_test_prepare(prime_test *t) {
     for (size_t g = 0; g < (t->deep ? SIEVE_GROUPS : SIEVE_QUICK); g++) sieve_prepare(&t->group[g], g, t->limbs);
 }
 
-static int survives(const prime_test *t, const uint8_t *p, uint64_t *x) {
+INLINE int survives(const prime_test *t, const uint8_t *p, uint64_t *x) {
     if (!ends_fit(p, t->layout, t->limbs, t->width, t->bound)) return 0;
     if (!read_window(p, t->layout, t->bits, t->limbs, x)) return 0;
     if (!(x[0] & 1) || x[t->limbs - 1] < t->bound || !is_varied((const uint8_t *)x, t->limbs) || has_fermat_factor(x, t->limbs)) return 0;
@@ -225,7 +224,7 @@ static int survives(const prime_test *t, const uint8_t *p, uint64_t *x) {
 }
 
 /* Writes the keys that a surviving window may divide; the number written, or -1 if there is no room for all. */
-static int64_t divide_all(const prime_test *t, const uint64_t *x, int64_t offset, int64_t *out, size_t room) {
+INLINE int64_t divide_all(const prime_test *t, const uint64_t *x, int64_t offset, int64_t *out, size_t room) {
     size_t written = 0;
     uint64_t negative_inverse = 0 - inverse64(x[0]);
     double top = top_as_double(x, t->limbs);
@@ -242,8 +241,7 @@ static int64_t divide_all(const prime_test *t, const uint64_t *x, int64_t offset
 }
 
 /* For 64 aligned windows from p on: bit i set if window i is odd with its top limb at or above the bound. */
-VECTOR_CLONES
-static uint64_t fitting_ends(const uint8_t *p, size_t limbs, uint64_t bound) {
+INLINE uint64_t fitting_ends(const uint8_t *p, size_t limbs, uint64_t bound) {
     uint64_t first[64], last[64], bits = 0;
     uint8_t flag[64];
     memcpy(first, p, 512);
@@ -255,7 +253,7 @@ static uint64_t fitting_ends(const uint8_t *p, size_t limbs, uint64_t bound) {
 
 /* From `at` on, the next start (a multiple of 8 bytes from it) whose window's ends fit; past `last` if none: the common case of
  * aligned little-endian limbs, 64 windows at a time. */
-static int64_t skip_unfit(const prime_test *t, const uint8_t *buf, int64_t nbytes, int64_t at, int64_t last, uint64_t *visited) {
+INLINE int64_t skip_unfit(const prime_test *t, const uint8_t *buf, int64_t nbytes, int64_t at, int64_t last, uint64_t *visited) {
     while (at <= last) {
         if (at + 512 + (int64_t)t->width > nbytes) return at;
         uint64_t bits = fitting_ends(buf + at, t->limbs, t->bound);
@@ -271,7 +269,7 @@ static int64_t skip_unfit(const prime_test *t, const uint8_t *buf, int64_t nbyte
 }
 
 /* What rsa_primes writes for one surviving window; -1 if there is no room. */
-static int64_t write_hits(const prime_test *t, const uint64_t *x, int64_t offset, int64_t *out, size_t room) {
+INLINE int64_t write_hits(const prime_test *t, const uint64_t *x, int64_t offset, int64_t *out, size_t room) {
     if (!t->deep) return divide_all(t, x, offset, out, room);
     if (room == 0) return -1;
     out[0] = offset;
@@ -279,6 +277,7 @@ static int64_t write_hits(const prime_test *t, const uint64_t *x, int64_t offset
     return 1;
 }
 
+VECTOR_CLONES
 size_t rsa_primes(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, unsigned layout,
                   unsigned prime_bits, const uint64_t *moduli, size_t count, size_t step, size_t long_bytes,
                   size_t edge, int64_t *out, size_t cap, int64_t *position, uint64_t *counts) {
@@ -315,20 +314,21 @@ size_t rsa_primes(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t
 }
 
 /* The top 64 bits of a 2*limbs-limb window, after shifting it left as its modulus is. */
-static inline uint64_t exponent_top(const uint8_t *p, int big_endian, size_t limbs, uint32_t shift) {
+INLINE uint64_t exponent_top(const uint8_t *p, int big_endian, size_t limbs, uint32_t shift) {
     const uint8_t *last = p + 16 * limbs - 8;
     uint64_t high = big_endian ? __builtin_bswap64(load64(p)) : load64(last);
     uint64_t next = big_endian ? __builtin_bswap64(load64(p + 8)) : load64(last - 8);
     return shift ? high << shift | next >> (64 - shift) : high;
 }
 
-/* e g d / n is within a hair of a whole number if d is the private exponent: look at the fraction. */
-static inline int fits_exponent(uint64_t top, uint64_t beta, uint64_t fraction_bits) {
+/* e G d / n is within a hair of a whole number if d is a private exponent: look at the fraction. For other windows it is wrong once in 2^22. */
+INLINE int fits_exponent(uint64_t top, uint64_t beta, uint64_t fraction_bits) {
     uint64_t fraction = (uint64_t)(((u128)top * beta) >> fraction_bits);
     uint64_t slack = 1ull << (68 - fraction_bits);
     return fraction + slack <= 2 * slack;
 }
 
+VECTOR_CLONES
 size_t rsa_exponents(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, int big_endian,
                      unsigned limbs, const uint64_t *factors, const uint32_t *shifts, size_t count, size_t step,
                      size_t long_bytes, size_t edge, int64_t *out, size_t cap, int64_t *position, uint64_t *counts) {
@@ -363,7 +363,7 @@ size_t rsa_exponents(const uint8_t *buf, size_t nbytes, const int64_t *runs, siz
 
 /* Whether a window looks drawn at random: many different byte values, about half of the bits set. For uniformly random windows of 64 bytes
  * or more either test fails with a probability below 2^-30. */
-static int is_random(const uint8_t *p, size_t width) {
+INLINE int is_random(const uint8_t *p, size_t width) {
     uint64_t seen[4] = {0, 0, 0, 0};
     int64_t set = 0;
     int distinct = 0;
@@ -375,13 +375,15 @@ static int is_random(const uint8_t *p, size_t width) {
     return (size_t)distinct * 8 >= look * (look < 128 ? 5 : 4) && off * off <= 50 * (int64_t)look * 2;
 }
 
+VECTOR_CLONES
 size_t random_windows(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, size_t width,
-                      size_t step, size_t long_bytes, size_t edge, int64_t *out, size_t cap, int64_t *position,
+                      size_t step, size_t long_bytes, size_t edge, size_t max_run, int64_t *out, size_t cap, int64_t *position,
                       uint64_t *counts) {
     size_t written = 0;
     int64_t from = position[1];
     for (size_t r = (size_t)position[0]; r < nruns; r++, from = 0) {
         if (runs[2 * r + 1] > (int64_t)nbytes) break;
+        if ((size_t)(runs[2 * r + 1] - runs[2 * r]) > max_run) continue;
         windows w = windows_of(runs[2 * r], runs[2 * r + 1], width, step, long_bytes, edge);
         for (int64_t at = from > w.first ? from : w.first; at <= w.last; at = windows_next(&w, at)) {
             counts[0]++;
@@ -402,7 +404,7 @@ size_t random_windows(const uint8_t *buf, size_t nbytes, const int64_t *runs, si
 }
 
 /* All 32-bit words below 2^30, and as many different byte values as random digits have (half as many as bytes). */
-static int is_digits(const uint8_t *p, size_t width) {
+INLINE int is_digits(const uint8_t *p, size_t width) {
     uint64_t seen[4] = {0, 0, 0, 0};
     int distinct = 0;
     for (size_t i = 0; i < width; i += 4) {
@@ -413,6 +415,7 @@ static int is_digits(const uint8_t *p, size_t width) {
     return (size_t)distinct * 2 >= width && load32(p + width - 8) >> 14;
 }
 
+VECTOR_CLONES
 size_t digit_windows(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, size_t width, size_t step,
                      size_t long_bytes, size_t edge, int64_t *out, size_t cap, int64_t *position) {
     size_t written = 0;

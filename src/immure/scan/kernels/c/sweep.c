@@ -4,7 +4,7 @@
  * table, and the image is probed once per aligned word: through a bitmap first, which nearly all words fail. */
 #include "common.h"
 
-enum { DULL_BITS = 48, MAX_SAME = 64 };
+enum { DULL_BITS = 48, MAX_SAME = 64, STRIDE = 64 };
 
 typedef struct {
     uint64_t word;
@@ -18,6 +18,7 @@ struct sweep {
     size_t bitmap_words;
     entry *table;
     uint32_t *start; /* count + 1 offsets into bytes */
+    uint8_t *sparse; /* by needle: only windows at the first eight of every STRIDE offsets are in the table */
     uint8_t *bytes;
 };
 
@@ -27,6 +28,11 @@ static inline uint64_t mix(uint64_t word) {
 }
 
 static inline uint64_t bitmap_index(const sweep *s, uint64_t word) { return (word * 0x9e3779b97f4a7c15ull) >> s->bitmap_shift; }
+
+/* Whether the window at `at` of a needle is in the table. */
+static inline int is_in_table(const sweep *s, uint32_t needle, int64_t at, uint64_t word) {
+    return !is_dull(word, DULL_BITS) && (!s->sparse[needle] || at % STRIDE < 8);
+}
 
 static void insert(sweep *s, uint64_t word, uint32_t needle, uint32_t at) {
     uint64_t bit = bitmap_index(s, word);
@@ -44,38 +50,43 @@ void sweep_free(sweep *s) {
     if (s->table) wipe(s->table, s->slots * sizeof(entry)), free(s->table);
     if (s->bytes) wipe(s->bytes, s->total), free(s->bytes);
     free(s->start);
+    free(s->sparse);
     free(s);
 }
 
-static int allocate(sweep *s) {
+static int allocate(sweep *s, size_t windows) {
     unsigned bits = 16;
-    for (s->slots = 64; s->slots < 2 * s->total;) s->slots *= 2;
-    while (bits < 23 && (1ull << bits) < 32 * s->total) bits++;
+    for (s->slots = 64; s->slots < 2 * windows;) s->slots *= 2;
+    while (bits < 22 && (1ull << bits) < 32 * windows) bits++;
     s->bitmap_shift = 64 - bits;
     s->bitmap_words = (1ull << bits) / 64;
     s->bitmap = calloc(s->bitmap_words, 8);
     s->table = calloc(s->slots, sizeof(entry));
     s->start = calloc(s->count + 1, sizeof(uint32_t));
-    s->bytes = malloc(s->total ? s->total : 1);
-    return s->bitmap && s->table && s->start && s->bytes;
+    s->bytes = malloc(s->total + 1);
+    s->sparse = malloc(s->count + 1);
+    return s->bitmap && s->table && s->start && s->bytes && s->sparse;
 }
 
-sweep *sweep_new(const uint8_t *needles, const uint32_t *lengths, size_t count) {
+sweep *sweep_new(const uint8_t *needles, const uint32_t *lengths, const uint8_t *sparse, size_t count) {
     sweep *s = calloc(1, sizeof *s);
     if (!s) return NULL;
+    size_t windows = 0;
     s->count = count;
     for (size_t i = 0; i < count; i++) {
         if (lengths[i] < 16 || lengths[i] > 1u << 20) goto fail;
         s->total += lengths[i];
+        windows += sparse[i] ? lengths[i] / STRIDE * 8 + 8 : lengths[i];
     }
-    if (s->total > 1u << 30 || !allocate(s)) goto fail;
+    if (s->total > 1u << 30 || !allocate(s, windows)) goto fail;
     memcpy(s->bytes, needles, s->total);
+    memcpy(s->sparse, sparse, count);
     for (size_t i = 0; i < count; i++) {
         const uint8_t *p = s->bytes + s->start[i];
         s->start[i + 1] = s->start[i] + lengths[i];
         for (uint32_t at = 0; at + 8 <= lengths[i]; at++) {
             uint64_t word = load64(p + at);
-            if (!is_dull(word, DULL_BITS)) insert(s, word, (uint32_t)i, at);
+            if (is_in_table(s, (uint32_t)i, at, word)) insert(s, word, (uint32_t)i, at);
         }
     }
     return s;
@@ -99,7 +110,7 @@ static int extend(search *f, const sweep *s, const entry *e, int64_t at) {
     int64_t length = s->start[needle + 1] - s->start[needle], left = 0, right = 8;
     while (left < at && left < e->at && f->buf[at - left - 1] == p[e->at - left - 1]) {
         left++;
-        if (left % 8 == 0 && !is_dull(load64(f->buf + at - left), DULL_BITS)) return 1;
+        if (left % 8 == 0 && is_in_table(s, needle, e->at - left, load64(f->buf + at - left))) return 1;
     }
     while (at + right < f->nbytes && e->at + right < length && f->buf[at + right] == p[e->at + right]) right++;
     if (left + right < f->min_bytes) return 1;

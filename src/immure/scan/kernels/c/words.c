@@ -98,6 +98,13 @@ size_t words_runs(const uint64_t *mask, size_t nwords, unsigned min_words, int64
     return count;
 }
 
+void words_pad(int64_t *runs, size_t nruns, int64_t nbytes, int64_t pad) {
+    for (size_t r = 0; r < nruns; r++) {
+        runs[2 * r] = runs[2 * r] > pad ? runs[2 * r] - pad : 0;
+        runs[2 * r + 1] = runs[2 * r + 1] + pad < nbytes ? runs[2 * r + 1] + pad : nbytes;
+    }
+}
+
 uint64_t words_count(const int64_t *runs, size_t nruns, size_t width, size_t step, size_t long_bytes, size_t edge) {
     uint64_t total = 0;
     for (size_t r = 0; r < nruns; r++) {
@@ -107,30 +114,53 @@ uint64_t words_count(const int64_t *runs, size_t nruns, size_t width, size_t ste
     return total;
 }
 
-/* --- noise: pages that are random all over (compressed, encrypted, or random data) ------------------------------------- */
+/* --- what looks random ------------------------------------------------------------------------------------------------------ */
 
-enum { PAGE = 4096, BLOCK = 128, NOISE_PAGES = 16, FAILURES = 4 };
+INLINE int distinct_bytes(const uint8_t *p, int length) {
+    uint64_t seen[4] = {0, 0, 0, 0};
+    int distinct = 0;
+    for (int i = 0; i < length; i++) seen[p[i] >> 6] |= 1ull << (p[i] & 63);
+    for (int i = 0; i < 4; i++) distinct += __builtin_popcountll(seen[i]);
+    return distinct;
+}
 
-/* Whether all but a few of the page's blocks have as many different bytes as random ones (64 of 256 in 128 bytes; 101 on average). */
-static int page_is_noise(const uint8_t *page) {
+/* Noise is pages that are random all over: compressed, encrypted, random data; arrays of floats, too. Eight blocks of a page are looked at; all but
+ * one must have half as many different bytes as bytes (64 of 128; random ones have 101 on average). */
+enum { PAGE = 4096, BLOCK = 128, BLOCKS = 8, NOISE_PAGES = 16, END = 64 };
+
+INLINE int page_is_noise(const uint8_t *page) {
     int failed = 0;
-    for (size_t at = 0; at < PAGE; at += BLOCK) {
-        uint64_t seen[4] = {0, 0, 0, 0};
-        int distinct = 0;
-        for (int i = 0; i < BLOCK; i++) seen[page[at + (size_t)i] >> 6] |= 1ull << (page[at + (size_t)i] & 63);
-        for (int i = 0; i < 4; i++) distinct += __builtin_popcountll(seen[i]);
-        if (distinct < 64 && ++failed > FAILURES) return 0;
+    for (int i = 0; i < BLOCKS; i++) {
+        if (distinct_bytes(page + i * (PAGE / BLOCKS), BLOCK) < BLOCK / 2 && ++failed > 1) return 0;
     }
     return 1;
 }
 
+/* Whether 64 bytes have 38 different values (random ones: 56.7 on average; 38 or fewer less than once in 10^12). */
+INLINE int end_is_random(const uint8_t *p) { return distinct_bytes(p, END) > 38; }
+
+VECTOR_CLONES
+size_t words_random_ends(const uint8_t *buf, const int64_t *runs, size_t nruns, int64_t *out) {
+    size_t count = 0;
+    for (size_t r = 0; r < nruns; r++) {
+        int64_t start = runs[2 * r] + 16, end = runs[2 * r + 1] - 16 - END;
+        /* short runs are kept as they are: the number may be no longer than what is looked at */
+        if (end >= start && !end_is_random(buf + start) && !end_is_random(buf + end)) continue;
+        out[2 * count] = runs[2 * r];
+        out[2 * count + 1] = runs[2 * r + 1];
+        count++;
+    }
+    return count;
+}
+
 /* The end of the noise that begins with the page at `page` (a page boundary), or `page` itself if it is shorter than NOISE_PAGES. */
-static int64_t noise_end(const uint8_t *buf, int64_t page, int64_t end) {
+INLINE int64_t noise_end(const uint8_t *buf, int64_t page, int64_t end) {
     int64_t at = page;
     while (at + PAGE <= end && page_is_noise(buf + at)) at += PAGE;
     return at - page >= NOISE_PAGES * PAGE ? at : page;
 }
 
+VECTOR_CLONES
 size_t words_quiet(const uint8_t *buf, int64_t page_phase, const int64_t *runs, size_t nruns, int64_t margin, int64_t *out,
                    size_t cap) {
     size_t count = 0;

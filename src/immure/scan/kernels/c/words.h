@@ -19,14 +19,19 @@ void words_loosen(const uint64_t *mask, size_t nwords, uint64_t *out);
  * (0 at first, nwords when done). Returns the number of runs written. */
 size_t words_runs(const uint64_t *mask, size_t nwords, unsigned min_words, int64_t *out, size_t cap, size_t *resume);
 
+/* Moves both ends of every run outwards by pad bytes, as far as [0, nbytes) goes. Neighbours may then overlap. */
+void words_pad(int64_t *runs, size_t nruns, int64_t nbytes, int64_t pad);
+
 /* Number of window starts of `width` bytes in the runs, at multiples of `step`; runs of `long_bytes` or more count
  * only starts within `edge` bytes of either end. (What a search over the same arguments will visit.) */
 uint64_t words_count(const int64_t *runs, size_t nruns, size_t width, size_t step, size_t long_bytes, size_t edge);
 
-/* The runs without noise: 16 or more pages (of 4,096 bytes, at offsets where (offset + page_phase) % 4096 == 0) in a row that look random all
- * over. `margin` bytes of the noise stay at either side. At most cap runs; cap = nruns + 1 + bytes of buf / 65536 is always enough. */
+/* The runs without noise: 16 or more pages (of 4,096 bytes, at offsets where (offset + page_phase) % 4096 == 0) in a row that look random. `margin` bytes of the noise stay at either side. At most cap runs; cap = nruns + 1 + bytes of buf / 65536 is always enough. */
 size_t words_quiet(const uint8_t *buf, int64_t page_phase, const int64_t *runs, size_t nruns, int64_t margin, int64_t *out,
                    size_t cap);
+
+/* The runs either end of which looks random (64 bytes, 16 bytes in from the end); runs too short for that are kept. `out` has room for nruns. */
+size_t words_random_ends(const uint8_t *buf, const int64_t *runs, size_t nruns, int64_t *out);
 
 /* --- anchors: literal byte strings ------------------------------------------------------------------------- */
 
@@ -68,16 +73,18 @@ size_t rsa_primes(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t
 
 /* Windows whose top 64 bits fit a private exponent of one of the moduli.
  *
- * factors: count pairs (beta, fraction_bits) of the fixed-point numbers e*g*2^(64*2*limbs)/n, shifts: by how much n must be shifted
+ * factors: count pairs (beta, fraction_bits) of the fixed-point numbers e*G*2^(64*2*limbs)/n (G: a multiple of all likely
+ * gcd(p - 1, q - 1)), shifts: by how much n must be shifted
  * left for its top bit to be set. big_endian: 0 le64, 1 be. Writes (offset, factor index). */
 size_t rsa_exponents(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, int big_endian,
                      unsigned limbs, const uint64_t *factors, const uint32_t *shifts, size_t count, size_t step,
                      size_t long_bytes, size_t edge, int64_t *out, size_t cap, int64_t *position, uint64_t *counts);
 
-/* Windows of `width` bytes whose bytes look drawn at random (distinct values, set bits): candidates for constants such as R^2 mod p. */
+/* Windows of `width` bytes whose bytes look drawn at random (distinct values, set bits): candidates for constants such as R^2 mod p. Only in
+ * runs of at most max_run bytes. */
 size_t random_windows(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, size_t width,
-                      size_t step, size_t long_bytes, size_t edge, int64_t *out, size_t cap, int64_t *position,
-                      uint64_t *counts);
+                      size_t step, size_t long_bytes, size_t edge, size_t max_run, int64_t *out, size_t cap,
+                      int64_t *position, uint64_t *counts);
 
 /* Windows of `width` bytes (a multiple of 4) whose 32-bit words are all below 2^30 with varied bytes: digits of a CPython integer. */
 size_t digit_windows(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, size_t width, size_t step,
@@ -87,8 +94,9 @@ size_t digit_windows(const uint8_t *buf, size_t nbytes, const int64_t *runs, siz
 
 typedef struct sweep sweep;
 
-/* needles: concatenated byte strings of at least 16 bytes. NULL if out of memory or out of bounds. Wiped when freed. */
-sweep *sweep_new(const uint8_t *needles, const uint32_t *lengths, size_t count);
+/* needles: concatenated byte strings of at least 16 bytes. Of those marked sparse, parts are found from 79 bytes on only, and whole ones always:
+ * that keeps the table small for the many ways of writing a number as text. NULL if out of memory or out of bounds. Wiped when freed. */
+sweep *sweep_new(const uint8_t *needles, const uint32_t *lengths, const uint8_t *sparse, size_t count);
 void sweep_free(sweep *set);
 
 /* Maximal common substrings of at least min_bytes (>= 15) bytes between the buffer and any needle, as (needle, offset in buf, offset in

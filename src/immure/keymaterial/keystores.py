@@ -1,0 +1,162 @@
+"""Key stores that open without a password: Java's JKS, and PKCS#12 (RFC 7292).
+
+JKS is as the JDK writes it (``sun.security.provider.JavaKeyStore`` describes the layout, ``KeyProtector``
+the cipher). A store that needs a password is no finding, and no password is guessed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from immure.errors import KeyFormatError
+from immure.keymaterial.asn1 import read_pkcs8
+from immure.keymaterial.der import INTEGER, OCTETS, OID, SEQUENCE, Der, read_header
+from immure.keymaterial.private import PrivateKey
+
+JKS_MAGIC = b"\xfe\xed\xfe\xed"
+_KEY_ENTRY, _CERTIFICATE_ENTRY = 1, 2
+_MAX_ENTRIES = 1024
+_KEY_PROTECTOR = bytes.fromhex("2b060104012a02110101")
+_SHA1 = 20
+
+#: rounds of key derivation in one PKCS#12 file, all together, that an opening may cost (some 20 ms); the JDK
+#: writes three times 10,000, OpenSSL three times 2,048
+_MAX_ROUNDS = 50_000
+_MAX_VALUES = 4096
+
+
+class StoreKey(NamedTuple):
+    """A private key of a store and the bounds of its entry in the bytes."""
+
+    private: PrivateKey
+    start: int
+    end: int
+
+
+class _Reader:
+    """Java's DataInput."""
+
+    def __init__(self, data: bytes, at: int) -> None:
+        self.data = data
+        self.at = at
+
+    def take(self, count: int) -> bytes:
+        field = self.data[self.at : self.at + count]
+        if len(field) < count:
+            raise KeyFormatError("key store is cut off")
+        self.at += count
+        return field
+
+    def uint(self, width: int) -> int:
+        return int.from_bytes(self.take(width), "big")
+
+
+def read_jks(data: bytes, at: int = 0) -> Iterator[StoreKey]:
+    """The private keys of a JKS key store that are protected with the empty password.
+
+    Raises:
+        KeyFormatError: no store begins there, or it is cut off; what came before is valid.
+    """
+    reader = _Reader(data, at)
+    if reader.take(4) != JKS_MAGIC or (version := reader.uint(4)) not in (1, 2):
+        raise KeyFormatError("not a JKS key store")
+    for _ in range(min(reader.uint(4), _MAX_ENTRIES)):
+        start = reader.at
+        kind = reader.uint(4)
+        reader.take(reader.uint(2) + 8)  # alias, time
+        if kind == _KEY_ENTRY:
+            private = _open_entry(reader.take(reader.uint(4)))
+            end = reader.at
+            for _ in range(min(reader.uint(4), _MAX_ENTRIES)):
+                _skip_certificate(reader, version)
+            if private is not None:
+                yield StoreKey(private, start, end)
+        elif kind == _CERTIFICATE_ENTRY:
+            _skip_certificate(reader, version)
+        else:
+            raise KeyFormatError("JKS entry of an unknown kind")
+
+
+def _skip_certificate(reader: _Reader, version: int) -> None:
+    if version == 2:
+        reader.take(reader.uint(2))
+    reader.take(reader.uint(4))
+
+
+def _open_entry(data: bytes) -> PrivateKey | None:
+    """The key in an EncryptedPrivateKeyInfo of JKS, None if the empty password does not open it."""
+    body = Der(data).enter(SEQUENCE)
+    if body.enter(SEQUENCE).take(OID) != _KEY_PROTECTOR:
+        return None
+    sealed = body.take(OCTETS)
+    salt, hidden, check = sealed[:_SHA1], sealed[_SHA1:-_SHA1], sealed[-_SHA1:]
+    stream, block = b"", salt
+    while len(stream) < len(hidden):
+        block = hashlib.sha1(block, usedforsecurity=False).digest()
+        stream += block
+    plain = bytes(left ^ right for left, right in zip(hidden, stream, strict=False))
+    if hashlib.sha1(plain, usedforsecurity=False).digest() != check:
+        return None
+    return read_pkcs8(Der(plain))
+
+
+def read_pkcs12(data: bytes, at: int = 0) -> StoreKey:
+    """The private key of the PKCS#12 file (PFX) at ``at``, if no password or an empty one opens it.
+
+    Raises:
+        KeyFormatError: no file begins there, it is cut off, needs a password, holds no key, or would cost
+            too much to open.
+    """
+    _, _, end = read_header(data, at, len(data))
+    body = Der(data, at, end).enter(SEQUENCE)
+    if body.integer() != 3:
+        raise KeyFormatError("not PKCS#12")
+    if _rounds(data[at:end]) > _MAX_ROUNDS:
+        raise KeyFormatError("PKCS#12 file that asks for too many rounds")
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
+    for password in (None, b""):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # on old ciphers: they are the file's choice, not ours
+                key, _, _ = pkcs12.load_key_and_certificates(data[at:end], password)
+            if key is not None:
+                encoded = key.private_bytes(
+                    serialization.Encoding.DER,
+                    serialization.PrivateFormat.PKCS8,
+                    serialization.NoEncryption(),
+                )
+                return StoreKey(read_pkcs8(Der(encoded)), at, end)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            continue
+    raise KeyFormatError("PKCS#12 file that needs a password, or holds no key")
+
+
+def _rounds(data: bytes) -> int:
+    """The sum of what may be counts of rounds: INTEGERs directly behind an OCTET STRING (the salt), at any
+    depth.
+
+    Walks into everything that is constructed, and into strings that hold a SEQUENCE; a bounded number of
+    values.
+    """
+    total = seen = 0
+    pending = [(0, len(data))]
+    while pending:
+        at, end = pending.pop()
+        last = -1
+        while at < end:
+            seen += 1
+            if seen > _MAX_VALUES:
+                raise KeyFormatError("PKCS#12 file of too many values")
+            tag, start, stop = read_header(data, at, end)
+            if tag == INTEGER and last == OCTETS:
+                total += int.from_bytes(data[start : min(stop, start + 16)], "big")
+            elif tag & 0x20 or (tag == OCTETS and data[start : start + 1] == b"\x30"):
+                pending.append((start, stop))
+            last, at = tag, stop
+    return total
