@@ -48,7 +48,7 @@ def jvm(scene: Scene) -> crash.Target:
     """Java with objects, strings, maps and byte arrays."""
     source = PROGRAMS / "TokenService.java"
     classes = launch.build(source, "token-service-java", lambda s, o: ["javac", "-d", o, s])
-    return _service(["java", "-Xmx2g", "-cp", str(classes), "TokenService"], 550)(scene)
+    return _service(["java", "-Xmx1500m", "-cp", str(classes), "TokenService"], 680)(scene)
 
 
 def go(scene: Scene) -> crash.Target:

@@ -2,11 +2,12 @@
 
 It knows the private numbers, derives everything that gives a key away, writes each of them in every layout that real
 programs were seen to use, and looks for every whole occurrence at every byte offset with ``bytes.find``. It shares no
-code with ``immure``: not the arithmetic, not the layouts, not the way of reading a file.
+code with ``immure``: not the arithmetic, not the layouts, not the way of reading a file. Two things are left out, and
+neither can hold a needle: windows of zeros, and windows without any aligned word of any needle.
 
 >>> numbers = ed25519_secrets(bytes(range(32)))
 >>> sorted(numbers)[:2]
-['expanded_high', 'expanded_low']
+['prefix', 'scalar']
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import errno
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -25,12 +27,14 @@ from typing import NamedTuple
 WINDOW = 1 << 18
 
 #: Not asked of the scanner, but looked for, so that we learn of layouts that nobody expects.
-EXTRA_SECRETS = frozenset({"pinv", "d_montgomery", "p_minus_1", "q_minus_1"})
-EXTRA_ENCODINGS = frozenset({"le52", "smi31"})
+EXTRA_SECRETS = frozenset({"p_minus_1", "q_minus_1"})
+EXTRA_ENCODINGS = frozenset({"smi31"})
 
-BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_=\-\r\n\\]{24,}")
-BASE64_RUN_UTF16LE = re.compile(rb"(?:[A-Za-z0-9+/_=\-\r\n\\]\x00){24,}")
-BASE64_RUN_UTF16BE = re.compile(rb"(?:\x00[A-Za-z0-9+/_=\-\r\n\\]){24,}")
+ED25519_ORDER = (1 << 252) + 27742317777372353535851937790883648493
+
+#: No needle has fewer characters than this in base64.
+BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_=\-\r\n\\]{40,}")
+ZERO_RUN = re.compile(rb"\x00{39,}")
 #: What may stand inside base64 text without belonging to it: line ends, also as JSON writes them.
 BASE64_BREAK = re.compile(rb"\\[nr]|[\r\n\\=]+")
 DER_INTEGER = re.compile(rb"\x02(?:[\x01-\x7f]|\x81.|\x82..)\x00?\Z", re.DOTALL)
@@ -64,6 +68,7 @@ def rsa_secrets(p: int, q: int, e: int) -> dict[str, int]:
     phi = (p - 1) * (q - 1)
     gcd = _gcd(p - 1, q - 1)
     r_p, r_q = (1 << (64 * -(-prime.bit_length() // 64)) for prime in (p, q))
+    qinv, pinv = pow(q, -1, p), pow(p, -1, q)
     d, d_lambda = pow(e, -1, phi), pow(e, -1, phi // gcd)
     numbers = {
         "p": p,
@@ -72,12 +77,14 @@ def rsa_secrets(p: int, q: int, e: int) -> dict[str, int]:
         "d_lambda": d_lambda,
         "dp": d % (p - 1),
         "dq": d % (q - 1),
-        "qinv": pow(q, -1, p),
+        "qinv": qinv,
+        "pinv": pinv,
         "r_p": r_p % p,
         "r_q": r_q % q,
         "rr_p": r_p * r_p % p,
         "rr_q": r_q * r_q % q,
-        "pinv": pow(p, -1, q),
+        "qinv_mont": qinv * r_p % p,
+        "pinv_mont": pinv * r_q % q,
         "p_minus_1": p - 1,
         "q_minus_1": q - 1,
     }
@@ -87,20 +94,27 @@ def rsa_secrets(p: int, q: int, e: int) -> dict[str, int]:
 
 
 def ec_secrets(d: int, order: int) -> dict[str, int]:
-    """The scalar, and its Montgomery form."""
+    """The scalar, and its Montgomery form modulo the order of the group."""
     width = 64 * -(-order.bit_length() // 64)
-    return {"d": d, "d_montgomery": (d << width) % order}
+    return {"d": d, "d_mont": (d << width) % order}
 
 
 def ed25519_secrets(seed: bytes) -> dict[str, bytes]:
-    """Seed, both halves of its SHA-512, and the clamped scalar, as they stand in memory (little-endian)."""
+    """Seed, both halves of its SHA-512, and the scalar clamped and reduced, as they stand in memory (little-endian)."""
     digest = hashlib.sha512(seed).digest()
     scalar = bytearray(digest[:32])
     scalar[0] &= 248
     scalar[31] = scalar[31] & 63 | 64
-    secrets = {"seed": seed, "expanded_low": digest[:32], "expanded_high": digest[32:]}
-    if bytes(scalar) != digest[:32]:
-        secrets["scalar"] = bytes(scalar)
+    reduced = int.from_bytes(scalar, "little") % ED25519_ORDER
+    secrets = {
+        "seed": seed,
+        "prefix": digest[32:],
+        "scalar": bytes(scalar),
+        "scalar_raw": digest[:32],
+        "scalar_mod": reduced.to_bytes(32, "little"),
+    }
+    if secrets["scalar_raw"] == secrets["scalar"]:
+        del secrets["scalar_raw"]
     return secrets
 
 
@@ -139,9 +153,9 @@ def layouts(value: int) -> dict[str, bytes]:
         "py30": _digits(value, 30, 4),
         "smi28": _digits(value, 28, 8, shift=32),
         "smi31": _digits(value, 28, 4, shift=1),
-        "le52": _digits(value, 52, 8),
+        "limb52": _digits(value, 52, 8),
     }
-    return plain | _texts({"hex": f"{value:x}", "HEX": f"{value:X}", "decimal": str(value)})
+    return plain | _texts({"hex": f"{value:x}", "hex-upper": f"{value:X}", "decimal": str(value)})
 
 
 def _texts(texts: dict[str, str]) -> dict[str, bytes]:
@@ -158,7 +172,7 @@ def needles_for(kid: str, secrets: Secrets) -> list[Needle]:
             if name in EXTRA_SECRETS:
                 forms = {encoding: forms[encoding] for encoding in ("le64", "be", "be32w", "be64w")}
         else:
-            forms = {"raw": value, "reversed": value[::-1]} | _texts({"hex": value.hex(), "HEX": value.hex().upper()})
+            forms = {"raw": value, "reversed": value[::-1]} | _texts({"hex": value.hex(), "hex-upper": value.hex().upper()})
         found += [Needle(kid, name, encoding, data) for encoding, data in forms.items()]
     return found
 
@@ -218,7 +232,20 @@ def _label(needle: Needle, window: bytes, at: int) -> str:
     return needle.encoding
 
 
-def _plain_hits(window: bytes, needles: list[Needle]) -> Iterator[Hit]:
+def aligned_words(needles: list[Needle]) -> frozenset[int]:
+    """The words of eight bytes that begin at one of the first eight bytes of a needle.
+
+    Wherever a needle of 15 bytes or more stands, one of these stands in it at an address that eight divides.
+    """
+    assert all(len(needle.data) >= 15 for needle in needles)
+    return frozenset(
+        int.from_bytes(needle.data[start : start + 8], sys.byteorder) for needle in needles for start in range(8)
+    )
+
+
+def _plain_hits(window: bytes, needles: list[Needle], words: frozenset[int]) -> Iterator[Hit]:
+    if words.isdisjoint(memoryview(window[: len(window) & ~7]).cast("Q")):
+        return
     for needle in needles:
         for at in _find_all(window, needle.data):
             yield Hit(needle.kid, needle.secret, _label(needle, window, at), at, len(needle.data))
@@ -226,16 +253,27 @@ def _plain_hits(window: bytes, needles: list[Needle]) -> Iterator[Hit]:
 
 def _base64_hits(window: bytes, needles: list[Needle]) -> Iterator[Hit]:
     wanted = [(needle, variant) for needle in needles for variant in {needle.data, _url(needle.data)}]
-    for pattern, step, skip, tail in (
-        (BASE64_RUN, 1, 0, ""),
-        (BASE64_RUN_UTF16LE, 2, 0, "-utf16le"),
-        (BASE64_RUN_UTF16BE, 2, 1, "-utf16be"),
-    ):
-        for match in pattern.finditer(window):
-            run = match.group()[skip::step]
-            for hit in _base64_run_hits(run, wanted):
-                offset = match.start() + hit.offset * step
-                yield hit._replace(encoding=hit.encoding + tail, offset=offset, length=hit.length * step)
+    for match in BASE64_RUN.finditer(window):
+        for hit in _base64_run_hits(match.group(), wanted):
+            yield hit._replace(offset=match.start() + hit.offset)
+    for parity, start, run in _utf16_runs(window):
+        for hit in _base64_run_hits(run, wanted):
+            offset = 2 * (start + hit.offset) + parity
+            yield hit._replace(encoding=f"{hit.encoding}-utf16le", offset=offset, length=2 * hit.length)
+
+
+def _utf16_runs(window: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Base64 text in UTF-16, as (parity of its bytes, index among the bytes of that parity, characters).
+
+    Every second byte is a character, the others are zero. Big-endian text is little-endian text one byte later.
+    """
+    for parity in (0, 1):
+        characters, others = window[parity::2], window[1 - parity :: 2]
+        shift = parity  # what follows the character at index i is the other byte at index i + shift
+        for match in BASE64_RUN.finditer(characters):
+            for zeros in ZERO_RUN.finditer(others, match.start() + shift, match.end() + shift):
+                start, end = zeros.start() - shift, min(zeros.end() - shift + 1, match.end())
+                yield parity, start, characters[start:end]
 
 
 def _url(text: bytes) -> bytes:
@@ -270,10 +308,11 @@ def search(path: Path, keys: dict[str, Secrets], *, window: int = WINDOW) -> set
     """Every whole occurrence, in the file at ``path``, of every secret of every key (by its kid)."""
     plain = [needle for kid, secrets in keys.items() for needle in needles_for(kid, secrets)]
     encoded = [needle for kid, secrets in keys.items() for needle in base64_needles_for(kid, secrets)]
+    words = aligned_words(plain)
     overlap = 2 * max(len(needle.data) for needle in plain) + 256
     hits: set[Hit] = set()
     for start, data in windows(path, window, overlap):
-        for hit in (*_plain_hits(data, plain), *_base64_hits(data, encoded)):
+        for hit in (*_plain_hits(data, plain, words), *_base64_hits(data, encoded)):
             if hit.offset < window:
                 hits.add(hit._replace(offset=start + hit.offset))
     return hits

@@ -58,21 +58,21 @@ def document(number):
 
 
 def fill(megabytes):
-    """About a gigabyte per 1000: two fifths sessions, then documents, compressed documents, numbers and caches."""
+    """About a gigabyte per 1000: half sessions, then documents, numbers, and some hundredths compressed or random."""
     part = megabytes * 1000
     store = {"sessions": {}, "documents": [], "compressed": [], "numbers": [], "cache": collections.OrderedDict()}
-    for number in range(part // 3):
+    for number in range(part // 2):
         entry = session(number)
         store["sessions"][entry["id"]] = entry
     for number in range(part // 18):
         store["documents"].append(document(number))
-    for number in range(part // 90):
+    for number in range(part // 600):
         text = "".join(store["documents"][(number * 7 + step) % len(store["documents"])] for step in range(16))
         store["compressed"].append(zlib.compress(text.encode(), 1))
     for _ in range(part // 160):
         store["numbers"].append(array.array("d", [RANDOM.gauss(100, 15)]) * 700)
         store["numbers"].append(array.array("q", range(RANDOM.randrange(1 << 40), RANDOM.randrange(1 << 40, 1 << 41), 1 << 30)))
-    for number in range(part // 20):
+    for number in range(part // 200):
         store["cache"][number] = RANDOM.randbytes(RANDOM.randrange(64, 3000))  # sealed session blobs
     return store
 

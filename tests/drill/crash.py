@@ -80,6 +80,19 @@ def start(
     timeout: float = 120,
 ) -> Target:
     """Start ``argv`` in ``directory``; come back when it has printed a line ``ready``."""
+    target = _popen(argv, directory, env)
+    if wait_for_ready:
+        _await_ready(target, timeout)
+    return target
+
+
+def start_saying(argv: Sequence[str], directory: Path, *, timeout: float = 120) -> tuple[Target, str]:
+    """Like :func:`start`, with what the program has printed until it was ready."""
+    target = _popen(argv, directory, None)
+    return target, _await_ready(target, timeout)
+
+
+def _popen(argv: Sequence[str], directory: Path, env: dict[str, str] | None) -> Target:
     log = directory / "stderr.log"
     with log.open("wb") as stderr, _children_may_dump():
         process = subprocess.Popen(
@@ -90,17 +103,18 @@ def start(
             stdout=subprocess.PIPE,
             stderr=stderr,
         )
-    target = Target(process, process.pid, log)
-    if wait_for_ready:
-        try:
-            _await_ready(target, timeout)
-        except BaseException:
-            target.stop()
-            raise
-    return target
+    return Target(process, process.pid, log)
 
 
-def _await_ready(target: Target, timeout: float) -> None:
+def _await_ready(target: Target, timeout: float) -> str:
+    try:
+        return _read_until_ready(target, timeout)
+    except BaseException:
+        target.stop()
+        raise
+
+
+def _read_until_ready(target: Target, timeout: float) -> str:
     deadline = time.monotonic() + timeout
     assert target.process.stdout is not None
     descriptor, seen = target.process.stdout.fileno(), b""
@@ -113,6 +127,7 @@ def _await_ready(target: Target, timeout: float) -> None:
             words = target.log.read_text(errors="replace")[-2000:]
             raise DrillError(f"{target.process.args!r}: ended before it was ready: {words}")
         seen += data
+    return seen.decode(errors="replace")
 
 
 def children(pid: int) -> list[int]:

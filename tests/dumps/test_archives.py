@@ -156,6 +156,19 @@ def test_sparse_members(tmp_path, form):
     assert sum(stop - start for start, stop in image.reader.extents(0, 32 << 20)) <= 30 * 8192
 
 
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [(tar_of(("a", CORE)), None), (gzip.compress(CORE), "what follows is no gzip but zeros: not searched")],
+)
+def test_a_hole_of_terabytes_behind_takes_no_time(tmp_path, head, words):
+    with (tmp_path / "a").open("wb") as stream:
+        stream.write(head)
+        stream.truncate(4 << 40)
+    [image] = opened(tmp_path / "a")
+    assert read_all(image.reader) == CORE
+    assert [missing.reason[: len(words or "")] for missing in image.missing] == ([words] if words else [])
+
+
 def rewritten(data: bytes, at: int, field: bytes) -> bytes:
     """A tar header changed, its checksum put right."""
     header = bytearray(data[:512])

@@ -126,6 +126,11 @@ def test_standard_input(tmp_path, piped):
     assert done.stdout.decode() == f"- elf-core {len(CORE)} {reader}\n"
 
 
+def test_standard_input_that_is_closed():
+    done = subprocess.run(["sh", "-c", f"exec '{sys.executable}' -c '{SCRIPT}' <&-"], capture_output=True)
+    assert b"ImageError: -: standard input is closed" in done.stderr
+
+
 def test_fifo_that_is_named(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     writer = threading.Thread(target=(tmp_path / "fifo").write_bytes, args=(CORE,))

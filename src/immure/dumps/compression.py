@@ -25,6 +25,7 @@ _FIRST, _MOST = (
     1 << 12,
     1 << 20,
 )  # bytes that go in: few at a frame's beginning, so that tiny frames cost little
+_MAX_PADDING = 64 << 20
 _XZ_MEMORY = 256 << 20
 _ZSTD_WINDOW_LOG = 27  # 128 MiB, what ``zstd --long`` uses
 
@@ -187,6 +188,7 @@ def _skip_padding(feed: _Feed, codec: str, first: bool) -> bool:
 
     gzip (on tapes) and xz may be padded with zeros, zstd and lz4 have skippable frames.
     """
+    padded = 0
     while head := feed.peek(10):
         if codec in ("zstd", "lz4") and (skip := _skippable(head)):
             feed.position += skip - 1
@@ -194,7 +196,10 @@ def _skip_padding(feed: _Feed, codec: str, first: bool) -> bool:
                 raise ImageError(f"the {codec} stream is cut short", offset=feed.position)
         elif codec in ("gzip", "xz") and not first and not head[0]:
             padding = feed.peek(_FIRST)
-            feed.position += len(padding) - len(padding.lstrip(b"\0"))
+            zeros = len(padding) - len(padding.lstrip(b"\0"))
+            feed.position, padded = feed.position + zeros, padded + zeros
+            if padded > _MAX_PADDING:  # the hole of a sparse file may have no end in our lifetime
+                raise ImageError(f"what follows is no {codec} but zeros: not searched", offset=feed.position)
         elif detect_codec(head) == codec:
             return True
         else:

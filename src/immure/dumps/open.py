@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from collections.abc import Iterator
 
 from immure.dumps.detect import HEAD_BYTES, parse_image
@@ -186,7 +185,10 @@ def _guarded(path: str, opened: Iterator[Opened]) -> Iterator[Opened]:
 
 
 def _open_stdin(limits: Limits) -> Reader:
-    descriptor = os.dup(sys.stdin.fileno())
+    try:
+        descriptor = os.dup(0)
+    except OSError as error:
+        raise ImageError("standard input is closed", path="-") from error
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return FileReader(descriptor, "-")
     return _spool(descriptor, "-", limits)

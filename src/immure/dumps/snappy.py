@@ -8,12 +8,14 @@ is some hundred times slower. Both are bounded: a framed block has at most 64 Ki
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 
 from immure.dumps.dump import Reader
 from immure.errors import ImageError
 
 MAX_BLOCK = 1 << 16
 _MAX_CHUNK = MAX_BLOCK + MAX_BLOCK // 6 + 64  # the most that 64 KiB can grow to
+_MAX_SKIPPED = 1 << 16
 _IDENTIFIER = b"sNaPpY"
 
 
@@ -22,14 +24,16 @@ def decompress_frames(source: Reader, position: int) -> Iterator[tuple[bytes, in
 
     Raises:
         ImageError: the stream is corrupt or cut short. The blocks' checksums are not verified: bytes that
-        were
-            damaged are searched like all others.
+            were damaged are searched like all others.
     """
     decode = block_decoder()
+    skipped = 0
     while header := source.read(position, 4):
         kind, length = header[0], int.from_bytes(header[1:4], "little")
         if kind >= 0x80 and kind != 0xFF:  # padding and what may be skipped
-            position += 4 + length
+            position, skipped = position + 4 + length, skipped + 1
+            if skipped > _MAX_SKIPPED:
+                raise ImageError("too many snappy chunks without bytes", offset=position)
             continue
         body = source.read(position + 4, min(length, _MAX_CHUNK))
         if len(header) < 4 or len(body) < length:
@@ -52,8 +56,8 @@ def decompress_frames(source: Reader, position: int) -> Iterator[tuple[bytes, in
 def block_decoder() -> Callable[[bytes], bytes]:
     """The fastest decoder of blocks that there is."""
     try:
-        import cramjam
-    except ImportError:
+        cramjam = import_module("cramjam")
+    except ImportError:  # it is not among the dependencies: what it does is only done faster
         return decompress_block
 
     def decode(block: bytes) -> bytes:

@@ -63,13 +63,13 @@ def walk(path: str, reader: Reader) -> Iterator[Entry]:
     extension = _Extension()
     while True:
         header = reader.read(position, BLOCK)
-        if not header.strip(b"\0"):
-            following = _next_header(reader, position)
-            if following is None:
-                return
-            position = following
-            continue
         try:
+            if not header.strip(b"\0"):
+                following = _next_header(path, reader, position)
+                if following is None:
+                    return
+                position = following
+                continue
             position, entry = _member(path, reader, position, header, extension)
         except ImageError as error:
             yield Entry(f"(offset {position:#x})", 0, 0, 0, problem=f"{error.reason}: the rest is not opened")
@@ -80,14 +80,19 @@ def walk(path: str, reader: Reader) -> Iterator[Entry]:
                 yield entry
 
 
-def _next_header(reader: Reader, position: int) -> int | None:
-    """Pass over blocks of zeros; None at the end."""
+def _next_header(path: str, reader: Reader, position: int) -> int | None:
+    """Pass over blocks of zeros, and over holes at once; None at the end."""
     step = 1 << 20
-    while raw := reader.read(position, step):
-        stripped = raw.lstrip(b"\0")
-        if stripped:
-            return position + (len(raw) - len(stripped)) // BLOCK * BLOCK
-        position += len(raw)
+    for first, last in reader.extents(position, FAR if reader.size is None else reader.size):
+        while first < last:
+            raw = reader.read(first, min(step, last - first))
+            stripped = raw.lstrip(b"\0")
+            if stripped:
+                found = first + len(raw) - len(stripped)
+                return found - (found - position) % BLOCK
+            if not raw:
+                raise ImageError("the archive cannot be read from here on", path=path, offset=first)
+            first += len(raw)
     return None
 
 

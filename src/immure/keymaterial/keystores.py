@@ -138,11 +138,13 @@ def read_pkcs12(data: bytes, at: int = 0) -> StoreKey:
 
 
 def _rounds(data: bytes) -> int:
-    """The sum of what may be counts of rounds: INTEGERs directly behind an OCTET STRING (the salt), at any
-    depth.
+    """The sum of what may be counts of rounds: INTEGERs directly behind an OCTET STRING, at any depth.
 
-    Walks into everything that is constructed, and into strings that hold a SEQUENCE; a bounded number of
-    values.
+    Walks into everything that is constructed, and into strings that begin as a SEQUENCE does. Ciphertext may
+    do so by chance: where something turns out not to be DER the walk goes no further.
+
+    Raises:
+        KeyFormatError: too many values.
     """
     total = seen = 0
     pending = [(0, len(data))]
@@ -153,7 +155,10 @@ def _rounds(data: bytes) -> int:
             seen += 1
             if seen > _MAX_VALUES:
                 raise KeyFormatError("PKCS#12 file of too many values")
-            tag, start, stop = read_header(data, at, end)
+            try:
+                tag, start, stop = read_header(data, at, end)
+            except KeyFormatError:
+                break
             if tag == INTEGER and last == OCTETS:
                 total += int.from_bytes(data[start : min(stop, start + 16)], "big")
             elif tag & 0x20 or (tag == OCTETS and data[start : start + 1] == b"\x30"):

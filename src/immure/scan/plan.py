@@ -28,7 +28,7 @@ BUDGETS: Final[dict[str, int]] = {
     "many": 1 << 20,
     "layouts": 1 << 20,
     "scalars": 1 << 20,
-    "constants": 1 << 15,
+    "constants": 1 << 18,
 }
 
 
@@ -38,6 +38,12 @@ class Counts:
 
     loose: dict[Tier, int] = field(default_factory=lambda: {"all": 0, "quiet": 0, "edges": 0})
     strict: dict[Tier, int] = field(default_factory=lambda: {"all": 0, "quiet": 0, "edges": 0})
+
+    @classmethod
+    def unbounded(cls) -> Counts:
+        """Counts that fit no budget."""
+        most: dict[Tier, int] = {"all": 1 << 62, "quiet": 1 << 62, "edges": 1 << 62}
+        return cls(dict(most), dict(most))
 
     def add(self, other: Counts) -> None:
         """Count another chunk."""
@@ -49,9 +55,14 @@ class Counts:
 def count(space: Workspace) -> Counts:
     """The windows of the chunk in the workspace (its runs must have been found)."""
     counts = Counts()
-    for tier in ("all", "quiet", "edges"):
-        counts.loose[tier] = count_windows(loose_runs(space, tier, sparse=True), LOOSE_WIDTH, windows(tier, 8))
-        counts.strict[tier] = count_windows(strict_runs(space, tier), STRICT_WIDTH, windows(tier, 8))
+    step = windows("edges", 8)
+    for counted, runs, quiet, width in (
+        (counts.loose, space.loose, space.quiet_loose, LOOSE_WIDTH),
+        (counts.strict, space.strict, space.quiet_strict, STRICT_WIDTH),
+    ):
+        every, ends = count_windows(runs, width, step)
+        inner, inner_ends = count_windows(quiet, width, step) if space.has_noise else (every, ends)
+        counted["all"], counted["quiet"], counted["edges"] = every, inner, inner_ends
     return counts
 
 

@@ -70,7 +70,8 @@ class ImageScan:
             self.report.not_searched += surveyed.not_searched
             for hit in surveyed.hits:
                 self._harvest.take(hit)
-            self._texts.add(surveyed.texts, chunk.read_start)
+            if surveyed.texts is not None:
+                self._texts.add(surveyed.texts)
         self._image.settle()
         self._harvest.settle()
         self._proofs.update(self._harvest.proofs)
@@ -87,7 +88,7 @@ class ImageScan:
         self.report.not_searched += searcher.not_searched(size)
 
     def _search_texts(self, plan: Plan) -> None:
-        self._prove(self._texts.search(self._keys, self._options.detectors))
+        self._prove(self._texts.search(self._keys, self._options.detectors, plan))
         self.report.not_searched += self._texts.not_searched
 
     def _prove(self, proofs: Iterable[Proof]) -> None:
@@ -137,7 +138,7 @@ class ImageScan:
         ]
         missing = (*image.missing, *image.reader.faults())
         report.not_searched += [_missing(part, report.size) for part in dict.fromkeys(missing)]
-        report.not_searched.sort()
+        report.not_searched.sort(key=lambda gap: (gap.offset, gap.length, gap.detector, gap.reason))
         kinds = [entry.kind for entry in self._keys.entries()]
         report.statistics.update(
             seconds=round(seconds, 6), keys_named=kinds.count("named"), keys_harvested=kinds.count("harvested")

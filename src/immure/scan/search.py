@@ -8,7 +8,7 @@ from immure.dumps.dump import Reader
 from immure.keymaterial.key import RsaNumbers
 from immure.scan.chunks import Chunk, load
 from immure.scan.detectors import Detector, Examined
-from immure.scan.detectors.rsa import DIRECT_KEYS, LAYOUT_STEPS, ExponentDetector, PrimeDetector
+from immure.scan.detectors.rsa import BRIEF_LAYOUT_STEPS, DIRECT_KEYS, LAYOUT_STEPS, ExponentDetector, PrimeDetector
 from immure.scan.finding import NotSearched
 from immure.scan.kernels.cpu import Workspace
 from immure.scan.keyset import KeySet
@@ -28,6 +28,7 @@ class Searcher:
         self._reader = reader
         self._plan = plan
         self.detectors: list[Detector] = []
+        self._min_bytes = 8 * min(((bits + 63) // 64 for bits in keys.rsa_by_prime_bits()), default=8)
         for bits, numbers in keys.rsa_by_prime_bits().items():
             self.detectors += _rsa_detectors(keys, numbers, bits, plan, detectors)
         curves = keys.on_curves()
@@ -42,7 +43,7 @@ class Searcher:
         if not space.find_runs():
             return []
         space.find_quiet_runs(chunk.read_start)
-        space.find_random_ends()
+        space.find_random_ends(self._min_bytes)
         return [detector.examine(space, chunk) for detector in self.detectors]
 
     def settle(self, examined: Sequence[Examined]) -> list[Proof]:
@@ -78,14 +79,18 @@ def _rsa_detectors(
     groups = [sorted(named, key=numbers.index), [key for key in numbers if key not in named]]
     result: list[Detector] = []
     for group in filter(None, groups):
-        family = "primes" if group is groups[0] and len(group) <= DIRECT_KEYS else "many"
+        is_named = group is groups[0]
+        family = "primes" if is_named and len(group) <= DIRECT_KEYS else "many"
+        # a trust store in the image brings hundreds of keys: of a large image, those nobody named get the commonest layouts only
+        brief = not is_named and plan.tier("layouts") == "edges"
         if "rsa" in names:
             result.append(PrimeDetector(group, bits, "le64", 8, plan, family))
-            for layout, step in LAYOUT_STEPS.items():
+            for layout, step in (BRIEF_LAYOUT_STEPS if brief else LAYOUT_STEPS).items():
                 result.append(PrimeDetector(group, bits, layout, step, plan, "layouts"))
+        if "rsa" in names and not brief:
             result.append(ExponentDetector(group, bits, "le64", 8, plan))
             result.append(ExponentDetector(group, bits, "be", 1, plan))
-        if "montgomery" in names and bits % 64 == 0:
+        if "montgomery" in names and bits % 64 == 0 and not brief:
             result.append(PrimeDetector(group, bits, "negated", 8, plan, "layouts", "r"))
     if "montgomery" in names:
         from immure.scan.detectors.montgomery import SquareDetector

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from immure.dumps.dump import Reader
-from immure.errors import ImmureError
 from immure.keymaterial.structures import ANCHORS, Hit, parse_at
 from immure.scan.chunks import Chunk, load
 from immure.scan.finding import NotSearched
 from immure.scan.kernels.cpu import Anchors, Workspace, text_runs
 from immure.scan.plan import Counts, count
-from immure.scan.texts import TextRun, gather, shifted
+from immure.scan.texts import Texts, decode_texts, shifted
 
 #: Bytes around a run in which an anchor may begin: headers of structures often stand in dull words.
 ANCHOR_PAD: Final = 16
@@ -31,7 +30,7 @@ class Surveyed:
 
     counts: Counts = field(default_factory=Counts)
     hits: list[Hit] = field(default_factory=list)
-    texts: list[TextRun] = field(default_factory=list)
+    texts: Texts | None = None
     not_searched: list[NotSearched] = field(default_factory=list)
     length: int = 0
 
@@ -75,14 +74,8 @@ class Surveyor:
             result.not_searched.append(NotSearched(start, chunk.stop - start, "structure", reason))
 
     def _text(self, space: Workspace, chunk: Chunk, result: Surveyed) -> None:
-        for start, length, kind in text_runs(space, pad=ANCHOR_PAD, min_chars=TEXT_CHARS):
-            if not chunk.start <= chunk.read_start + start < chunk.stop:
-                continue
-            try:
-                texts, hits = gather(space.view, start, length, kind)
-            except ImmureError as error:
-                reason = f"text could not be decoded: {error.reason}"
-                result.not_searched.append(NotSearched(chunk.read_start + start, length, "structure", reason))
-                continue
-            result.texts.extend(texts)
+        low, high = chunk.start - chunk.read_start, chunk.stop - chunk.read_start
+        runs = [run for run in text_runs(space, pad=ANCHOR_PAD, min_chars=TEXT_CHARS) if low <= run[0] < high]
+        if runs:
+            result.texts, hits = decode_texts(space, runs, chunk, self._anchors)
             result.hits.extend(shifted(hit, chunk.read_start) for hit in hits)

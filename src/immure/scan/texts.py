@@ -1,36 +1,55 @@
-"""Key material written as text: what long runs of base64 and hex characters say, decoded, and searched as bytes."""
+"""Key material written as text: what long runs of base64 and hex characters say, decoded at every phase, and searched as bytes."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from immure.keymaterial.structures import Buffer, Hit
-from immure.keymaterial.texts import decode_text_runs, structures_in_text
+from immure.keymaterial.structures import Hit
+from immure.keymaterial.texts import structures_in_text
 from immure.scan.chunks import Chunk
 from immure.scan.detectors.rsa import ExponentDetector, PrimeDetector
 from immure.scan.finding import NotSearched
-from immure.scan.kernels.cpu import Runs, Workspace
+from immure.scan.kernels.cpu import Anchors, DecodedTexts, Runs, Workspace, text_decode
 from immure.scan.keyset import KeySet
-from immure.scan.plan import Counts, make_plan
+from immure.scan.plan import Counts, Plan, make_plan
 from immure.scan.proofs import Proof
 
 #: Decoded bytes kept until all keys are known; what comes after is reported as not searched.
 POOL_BYTES: Final = 64 << 20
-#: Zero bytes between two decoded texts, so that no number reaches from one into the next.
-_GAP: Final = 16
-_BATCH: Final = 4 << 20
+#: Decoded bytes up to which numbers are searched for anywhere in them; beyond, in quick mode, at the ends of texts only.
+EVERYWHERE_BYTES: Final = 1 << 20
+#: Anchors in the decoded texts of one chunk that are followed up.
+_ANCHOR_LIMIT: Final = 1 << 14
+#: Widths of scalars and seeds in bytes.
+_SCALARS: Final = (32, 48, 57, 66)
 
 
 @dataclass(frozen=True, slots=True)
-class TextRun:
-    """One way of decoding one run of characters: ``data`` from the text at ``offset``."""
+class Texts:
+    """The texts of one chunk, decoded; ``starts`` are their offsets in the image."""
 
-    offset: int
+    decoded: DecodedTexts
+    starts: tuple[int, ...]
     length: int
-    data: bytes
+
+
+def decode_texts(
+    space: Workspace, runs: Sequence[tuple[int, int, int]], chunk: Chunk, anchors: Anchors
+) -> tuple[Texts, list[Hit]]:
+    """Decode a chunk's runs of characters; the texts, and the structures in them with offsets in the buffer."""
+    decoded = text_decode(space, runs)
+    offsets = [place[0] for place in decoded.places]
+    suspicious = {
+        decoded.places[bisect_right(offsets, at) - 1][2]
+        for at, _ in anchors.find_all(decoded.data, limit=_ANCHOR_LIMIT)
+    }
+    view = space.view[: space.length]
+    hits = [hit for index in sorted(suspicious) for hit in structures_in_text(view, *runs[index])]
+    starts = tuple(chunk.read_start + start for start, _, _ in runs)
+    return Texts(decoded, starts, sum(length for _, length, _ in runs)), hits
 
 
 def shifted(hit: Hit, by: int) -> Hit:
@@ -38,89 +57,93 @@ def shifted(hit: Hit, by: int) -> Hit:
     return replace(hit, offset=hit.offset + by)
 
 
-def gather(buffer: Buffer, start: int, length: int, kind: int) -> tuple[list[TextRun], list[Hit]]:
-    """What a run of characters decodes to, at each phase, and the structures in it. Offsets are relative to the buffer."""
-    texts = [TextRun(start, length, decoded.data) for decoded in decode_text_runs(buffer, start, length, kind)]
-    return texts, list(structures_in_text(buffer, start, length, kind))
-
-
 class TextPool:
-    """Decoded texts of an image, each bytes once, until all keys are known."""
+    """Decoded texts of an image, until all keys are known."""
 
     def __init__(self) -> None:
-        self._texts: dict[bytes, TextRun] = {}
+        self._texts: list[Texts] = []
         self._size = 0
         self.not_searched: list[NotSearched] = []
 
-    def add(self, texts: Iterable[TextRun], by: int) -> None:
-        """Keep texts whose buffer began at offset ``by``."""
-        for text in texts:
-            digest = hashlib.blake2b(text.data, digest_size=16).digest()
-            if digest in self._texts or len(text.data) < 32:
-                continue
-            if self._size + len(text.data) > POOL_BYTES:
-                reason = f"more than {POOL_BYTES >> 20} MiB of text that may be base64 or hex"
-                self.not_searched.append(NotSearched(by + text.offset, text.length, "structure", reason))
-                continue
-            self._size += len(text.data)
-            self._texts[digest] = replace(text, offset=by + text.offset)
+    def add(self, texts: Texts) -> None:
+        """Keep one chunk's texts."""
+        size = len(texts.decoded.data)
+        if self._size + size > POOL_BYTES:
+            reason = f"more than {POOL_BYTES >> 20} MiB of decoded text"
+            for detector in ("rsa", "ec"):
+                self.not_searched.append(NotSearched(texts.starts[0], texts.length, detector, reason))
+            return
+        self._size += size
+        self._texts.append(texts)
 
-    def search(self, keys: KeySet, detectors: Sequence[str]) -> list[Proof]:
-        """Search the decoded bytes for the keys."""
+    def search(self, keys: KeySet, detectors: Sequence[str], plan: Plan) -> list[Proof]:
+        """Search the decoded bytes for the keys; empties the pool."""
+        everywhere = plan.mode == "exhaustive" or self._size <= EVERYWHERE_BYTES
+        if not everywhere:
+            reason = "quick mode: base64 and hex texts were searched for numbers at their ends only"
+            for detector in ("rsa", "ec"):
+                if detector in detectors:
+                    length = sum(texts.length for texts in self._texts)
+                    self.not_searched.append(NotSearched(self._texts[0].starts[0], length, detector, reason))
+        search = _TextSearch(keys, detectors, everywhere)
+        texts, self._texts = self._texts, []
+        return [proof for one in texts for proof in search.run(one)]
+
+
+class _TextSearch:
+    """The detectors of big-endian numbers, made once for all texts."""
+
+    def __init__(self, keys: KeySet, detectors: Sequence[str], everywhere: bool) -> None:
+        plan = make_plan("exhaustive" if everywhere else "quick", Counts() if everywhere else Counts.unbounded())
+        self._everywhere = everywhere
+        self._primes: list[PrimeDetector] = []
+        self._exponents: list[ExponentDetector] = []
+        for bits, numbers in keys.rsa_by_prime_bits().items() if "rsa" in detectors else ():
+            self._primes.append(PrimeDetector(numbers, bits, "be", 1, plan, "layouts"))
+            self._exponents.append(ExponentDetector(numbers, bits, "be", 1, plan))
+        self._scalars = None
+        curves = keys.on_curves()
+        if "ec" in detectors and curves:
+            from immure.scan.detectors.ec import ScalarDetector
+
+            self._scalars = ScalarDetector(curves, plan)
+
+    def run(self, texts: Texts) -> list[Proof]:
+        """All proofs in one chunk's texts."""
+        data, places = texts.decoded.data, texts.decoded.places
+        space = Workspace(len(data))
+        space.view[: len(data)] = data
+        space.set_length(len(data))
+        chunk = Chunk(0, len(data), 0, len(data))
+        runs = Runs(len(places))
+        runs.set([(at, (at + length + 7) // 8 * 8) for at, length, _, _ in places])
         proofs: list[Proof] = []
-        batch: list[TextRun] = []
-        size = 0
-        for text in self._texts.values():
-            batch.append(text)
-            size += len(text.data) + 2 * _GAP
-            if size >= _BATCH:
-                proofs += _search_batch(batch, keys, detectors)
-                batch, size = [], 0
-        if batch:
-            proofs += _search_batch(batch, keys, detectors)
-        self._texts.clear()
-        return proofs
+        for prime in self._primes:
+            examined = prime.examine_runs(space, chunk, runs)
+            proofs += examined.proofs + prime.settle(examined.queued) + prime.finish()
+        for exponent in self._exponents:
+            proofs += exponent.examine_runs(space, chunk, runs).proofs
+        if self._scalars is not None:
+            proofs += self._scalars.at(space.view[: space.length], self._starts(places), chunk)
+        space.wipe()
+        data[:] = bytes(len(data))
+        offsets = [place[0] for place in places]
+        return [
+            replace(
+                proof,
+                offset=texts.starts[places[bisect_right(offsets, proof.offset) - 1][2]],
+                words=f"{proof.words} (written as text)",
+            )
+            for proof in proofs
+        ]
 
-
-def _search_batch(batch: Sequence[TextRun], keys: KeySet, detectors: Sequence[str]) -> list[Proof]:
-    space = Workspace(sum(len(text.data) + 2 * _GAP for text in batch))
-    places: list[tuple[int, TextRun]] = []
-    runs: list[tuple[int, int]] = []
-    at = 0
-    for text in batch:
-        space.view[at : at + len(text.data)] = text.data
-        places.append((at, text))
-        end = (at + len(text.data) + 7) // 8 * 8
-        runs.append((at, end))
-        at = end + _GAP
-    space.set_length(at)
-    chunk = Chunk(0, at, 0, at)
-    plan = make_plan("exhaustive", Counts())
-    proofs: list[Proof] = []
-    if "rsa" in detectors:
-        loose = Runs(len(runs))
-        loose.set(runs)
-        for bits, numbers in keys.rsa_by_prime_bits().items():
-            for detector in (
-                PrimeDetector(numbers, bits, "be", 1, plan, "layouts"),
-                ExponentDetector(numbers, bits, "be", 1, plan),
-            ):
-                examined = detector.examine_runs(space, chunk, loose)
-                proofs += examined.proofs + detector.settle(examined.queued) + detector.finish()
-    curves = keys.on_curves()
-    if "ec" in detectors and curves:
-        from immure.scan.detectors.ec import ScalarDetector
-
-        scalars = ScalarDetector(curves, plan)
-        starts = [start for start, _ in places]
-        for width in (32, 48, 57, 66):  # at both ends of a text: whether it begins or ends with the number
-            starts += [start + len(text.data) - width for start, text in places if len(text.data) > width]
-        proofs += scalars.at(space.view[: space.length], sorted(set(starts)), chunk)
-    space.wipe()
-    return [_in_image(proof, places) for proof in proofs]
-
-
-def _in_image(proof: Proof, places: Sequence[tuple[int, TextRun]]) -> Proof:
-    """The proof with the offset of the text instead of that in the decoded bytes."""
-    offset = max((start, text.offset) for start, text in places if start <= proof.offset)[1]
-    return replace(proof, offset=offset, words=f"{proof.words} (written as text)")
+    def _starts(self, places: Sequence[tuple[int, int, int, int]]) -> list[int]:
+        """Where scalars may begin: at either end of a text; of many texts, only in those that are hardly longer."""
+        starts: set[int] = set()
+        for at, length, _, phase in places:
+            if self._everywhere:
+                starts.add(at)
+                starts.update(at + length - width for width in _SCALARS if length > width)
+            elif phase == 0 and any(width <= length <= width + 2 for width in _SCALARS):
+                starts.add(at)
+        return sorted(starts)

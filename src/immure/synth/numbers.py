@@ -1,11 +1,9 @@
 """Numbers as the big-number libraries lay them out in memory.
 
 ``le64``, ``le32``: limbs, least significant first (OpenSSL, GMP). ``be``: bytes, most significant first.
-``be32w``, ``be64w``: words, most significant first, each little-endian (Java's ``int[]`` on x86; Rust's
-ring).
-``py30``: CPython's 30-bit digits in 32-bit words. ``smi28``: 28-bit digits as V8 small integers, in the
-upper half of
-64-bit words (node-forge).
+``be32w``, ``be64w``: words, most significant first, each little-endian (Java's ``int[]``; Rust's ring).
+``py30``: CPython's 30-bit digits in 32-bit words. ``smi28``: 28-bit digits as V8 small integers, in the upper
+half of 64-bit words (node-forge).
 """
 
 from __future__ import annotations

@@ -30,14 +30,14 @@ RUNTIMES = [
     ),
     Stack("node", launch.node("node_crypto"), tools=("node",), apt=("nodejs",)),
     Stack("node-jwk", launch.node("node_crypto", "sign-jwk", "verify-jwk"), tools=("node",), apt=("nodejs",)),
-    Stack("node-jose", launch.node("node_jose"), tools=("node",), files=("npm:jose",), npm=("jose",)),
+    Stack("node-jose", launch.node("node_jose"), tools=("node",), files=("npm:jose",), npm=("jose@5",)),
     Stack(
         "node-forge",
         launch.node("node_forge"),
         ("rsa",),
         tools=("node",),
         files=("npm:node-forge",),
-        npm=("node-forge",),
+        npm=("node-forge@1",),
     ),
 ]
 
@@ -93,3 +93,5 @@ DAEMONS = [
 ]
 
 STACKS: list[Stack] = [*PYTHON, *RUNTIMES, *NATIVE, *DAEMONS]
+#: What ``make test`` runs: quick to start, and nothing to compile that takes long.
+FAST: list[Stack] = [stack for stack in STACKS if stack.name in ("python-cryptography", "openssl", "nginx", "ssh-agent")]

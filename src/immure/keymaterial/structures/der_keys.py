@@ -16,6 +16,7 @@ from immure.keymaterial.der import Der, read_header
 from immure.keymaterial.key import OkpCurve
 from immure.keymaterial.numbers import checked_rsa
 from immure.keymaterial.private import EcPrivate, okp_from_seed
+from immure.keymaterial.serialize import EC_PUBLIC_KEY
 from immure.keymaterial.structures.hits import Buffer, Hit, PrivateHit, PublicHit, window
 
 _BITS, _OCTETS = 0x03, 0x04
@@ -160,6 +161,8 @@ def sec1_at(buffer: Buffer, at: int) -> Sequence[Hit]:
     found = asn1.read_ec_private_body(body)
     start = _start(data, at - begin, body.at)
     place = at - begin if start is None else start
+    if found.point is None and EC_PUBLIC_KEY in window(buffer, max(0, at - 32), at):
+        return ()  # inside PKCS#8, which names the curve and is found by that
     is_named = found.point is not None or (found.curve is not None and start is not None)
     hits = []
     for curve in [found.curve] if found.curve else CURVES.values():

@@ -101,6 +101,7 @@ class Workspace:
         self.random_ends = Runs(self.quiet_loose.capacity)
         self._out = ffi.new("int64_t[]", 3 * max(4096, self.capacity // 40 + 16))
         self._out_entries = len(self._out)
+        self.has_noise = False
         self.visited = 0
         self.survived = 0
 
@@ -136,15 +137,17 @@ class Workspace:
 
         ``page_phase`` is the image offset of the buffer's first byte: pages are counted from the beginning of the image.
         """
+        self.has_noise = False
         for runs, quiet in ((self.strict, self.quiet_strict), (self.loose, self.quiet_loose)):
             quiet.count = lib.words_quiet(
                 self.pointer, page_phase % 4096, runs.data, runs.count, NOISE_MARGIN, quiet.data, quiet.capacity
             )
+            self.has_noise |= quiet.count != runs.count
 
-    def find_random_ends(self) -> None:
-        """Fill ``random_ends``: of ``quiet_loose``, the runs of which one end or the other looks random."""
+    def find_random_ends(self, min_bytes: int) -> None:
+        """Fill ``random_ends``: of ``quiet_loose``, the runs of at least ``min_bytes`` of which one end or the other looks random."""
         self.random_ends.count = lib.words_random_ends(
-            self.pointer, self.quiet_loose.data, self.quiet_loose.count, self.random_ends.data
+            self.pointer, self.quiet_loose.data, self.quiet_loose.count, min_bytes, self.random_ends.data
         )
 
     def wipe(self) -> None:
@@ -166,16 +169,25 @@ class Workspace:
                 raise LimitError("a kernel's output has no room for a single entry")
 
 
-def count_windows(runs: Runs, width: int, windows: Windows) -> int:
-    """How many windows of ``width`` bytes a search over ``windows`` visits."""
-    total: int = lib.words_count(
-        runs.data, runs.count, width, windows.step, windows.long_bytes, windows.edge
-    )
-    return total
+def count_windows(runs: Runs, width: int, windows: Windows) -> tuple[int, int]:
+    """Windows of ``width`` bytes at ``windows.step`` in the runs, and how many of them are within ``windows.edge`` of an end."""
+    counts = ffi.new("uint64_t[2]", [0, 0])
+    lib.words_count(runs.data, runs.count, width, windows.step, windows.edge, counts)
+    return counts[0], counts[1]
 
 
 class Anchors:
     """A set of literal byte strings to look for, all at once."""
+
+    def find_all(self, data: bytearray, *, limit: int) -> list[tuple[int, int]]:
+        """Places of the needles anywhere in ``data`` as (offset, needle index), at most ``limit`` of them."""
+        memory = ffi.from_buffer("uint8_t[]", data)
+        position, out = ffi.new("int64_t *", 0), ffi.new("int64_t[]", 2 * limit)
+        whole = ffi.new("int64_t[2]", [0, len(data)])
+        count = lib.anchors_find(self._handle, memory, len(data), whole, 1, 0, out, limit, position)
+        ffi.release(memory)
+        flat = ffi.unpack(out, 2 * count) if count else []
+        return list(zip(flat[::2], flat[1::2], strict=True))
 
     def __init__(self, needles: Sequence[bytes]) -> None:
         lengths = ffi.new("uint32_t[]", [len(needle) for needle in needles])
@@ -217,6 +229,34 @@ def text_runs(space: Workspace, *, pad: int, min_chars: int) -> list[tuple[int, 
         lambda: bool(position[0] >= space.length),
     )
     return list(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedTexts:
+    """Texts decoded at every phase.
+
+    Attributes:
+        data: the decoded bytes of all, each on an 8-byte boundary, with 16 zero bytes or more between two.
+        places: (offset in ``data``, bytes, index of the text, phase) of each.
+    """
+
+    data: bytearray
+    places: list[tuple[int, int, int, int]]
+
+
+def text_decode(space: Workspace, texts: Sequence[tuple[int, int, int]]) -> DecodedTexts:
+    """Decode texts, as :func:`text_runs` gives them."""
+    flat = ffi.new("int64_t[]", [number for text in texts for number in text])
+    room = sum(4 * length + 160 for _, length, _ in texts)
+    data = bytearray(room)
+    places = ffi.new("int64_t[]", 16 * len(texts) + 1)
+    out = ffi.from_buffer("uint8_t[]", data)
+    count = lib.text_decode(space.pointer, space.length, flat, len(texts), out, room, places)
+    ffi.release(out)
+    numbers = ffi.unpack(places, 4 * count) if count else []
+    found = list(zip(numbers[::4], numbers[1::4], numbers[2::4], numbers[3::4], strict=True))
+    del data[found[-1][0] + (found[-1][1] + 7) // 8 * 8 + 16 if found else 0 :]
+    return DecodedTexts(data, found)
 
 
 def limbs_of(value: int, limbs: int) -> bytes:

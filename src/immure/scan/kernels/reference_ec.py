@@ -40,9 +40,9 @@ def scalar_at(buffer: bytes, offset: int, family: Family, layout: str, kind: str
         number = int.from_bytes(b"".join(word[::-1] for word in words), "big")
     else:
         number = int.from_bytes(data, "big" if layout == "be" else "little")
-    if kind == "clamped":
-        number = clamped(number, family)
-    return number if number < 1 << CURVES[family].bits else None
+    if number >= 1 << CURVES[family].bits:
+        return None
+    return clamped(number, family) if kind == "clamped" else number
 
 
 def clamped(number: int, family: Family) -> int:

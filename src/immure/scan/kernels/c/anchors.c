@@ -11,10 +11,36 @@ enum { PREFIX = 4, BUCKETS = 8, MAX_NEEDLES = 256 };
 struct anchors {
     uint8_t low[PREFIX][16], high[PREFIX][16]; /* bit b: a needle of bucket b has this nibble at this position */
     size_t count;
-    uint32_t length[MAX_NEEDLES];
+    size_t first[BUCKETS + 1]; /* bucket b holds the needles first[b] .. first[b + 1] - 1 of the arrays below, which are sorted */
+    uint32_t prefix[MAX_NEEDLES], length[MAX_NEEDLES], name[MAX_NEEDLES];
     const uint8_t *needle[MAX_NEEDLES];
     uint8_t bytes[];
 };
+
+/* Sorts needles by their first bytes: those in a bucket are then alike, and few other bytes look like a mixture of them. */
+static void sort_needles(anchors *set) {
+    for (size_t i = 1; i < set->count; i++) {
+        for (size_t j = i; j > 0 && memcmp(set->needle[j - 1], set->needle[j], PREFIX) > 0; j--) {
+            const uint8_t *needle = set->needle[j];
+            uint32_t length = set->length[j], name = set->name[j];
+            set->needle[j] = set->needle[j - 1], set->length[j] = set->length[j - 1], set->name[j] = set->name[j - 1];
+            set->needle[j - 1] = needle, set->length[j - 1] = length, set->name[j - 1] = name;
+        }
+    }
+}
+
+static void fill_buckets(anchors *set) {
+    for (size_t b = 0; b <= BUCKETS; b++) set->first[b] = b * set->count / BUCKETS;
+    for (size_t b = 0; b < BUCKETS; b++) {
+        for (size_t i = set->first[b]; i < set->first[b + 1]; i++) {
+            set->prefix[i] = load32(set->needle[i]);
+            for (int j = 0; j < PREFIX; j++) {
+                set->low[j][set->needle[i][j] & 15] |= (uint8_t)(1u << b);
+                set->high[j][set->needle[i][j] >> 4] |= (uint8_t)(1u << b);
+            }
+        }
+    }
+}
 
 anchors *anchors_new(const uint8_t *needles, const uint32_t *lengths, size_t count) {
     size_t total = 0;
@@ -30,13 +56,12 @@ anchors *anchors_new(const uint8_t *needles, const uint32_t *lengths, size_t cou
     for (size_t i = 0; i < count; i++) {
         set->needle[i] = at;
         set->length[i] = lengths[i];
-        for (int j = 0; j < PREFIX; j++) {
-            set->low[j][at[j] & 15] |= (uint8_t)(1u << (i % BUCKETS));
-            set->high[j][at[j] >> 4] |= (uint8_t)(1u << (i % BUCKETS));
-        }
+        set->name[i] = (uint32_t)i;
         at += lengths[i];
     }
     set->count = count;
+    sort_needles(set);
+    fill_buckets(set);
     return set;
 }
 
@@ -59,13 +84,16 @@ typedef struct {
 
 /* Compares the needles of the buckets with the bytes at `at`; 0 if the output has no room for all of them. */
 static int confirm(search *s, int64_t at, unsigned buckets) {
+    const anchors *set = s->set;
+    uint32_t four = load32(s->buf + at);
     for (; buckets; buckets &= buckets - 1) {
-        for (size_t i = (size_t)__builtin_ctz(buckets); i < s->set->count; i += BUCKETS) {
-            if (at + (int64_t)s->set->length[i] > s->nbytes) continue;
-            if (memcmp(s->buf + at, s->set->needle[i], s->set->length[i]) != 0) continue;
+        unsigned b = (unsigned)__builtin_ctz(buckets);
+        for (size_t i = set->first[b]; i < set->first[b + 1]; i++) {
+            if (four != set->prefix[i] || at + (int64_t)set->length[i] > s->nbytes) continue;
+            if (memcmp(s->buf + at, set->needle[i], set->length[i]) != 0) continue;
             if (s->count == s->cap) return 0;
             s->out[2 * s->count] = at;
-            s->out[2 * s->count + 1] = (int64_t)i;
+            s->out[2 * s->count + 1] = set->name[i];
             s->count++;
         }
     }

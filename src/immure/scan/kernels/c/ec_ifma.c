@@ -198,6 +198,7 @@ IFMA EC_INLINE void fold_p521(__m512i *t, __m512i h) { t[0] = add(t[0], h); }
 #define LIMBS 4
 #define DIGITS 5
 #define BITS 256
+#define PRIME_BITS 256
 #define MULTIPLY mul_p256
 #define FOLD fold_p256
 #define PRIME52 {0xfffffffffffff, 0xfffffffffff, 0, 0x1000000000, 0xffffffff0000}
@@ -212,6 +213,7 @@ IFMA EC_INLINE void fold_p521(__m512i *t, __m512i h) { t[0] = add(t[0], h); }
 #define LIMBS 4
 #define DIGITS 5
 #define BITS 256
+#define PRIME_BITS 256
 #define MULTIPLY MUL_K256
 #define FOLD fold_k256
 #define PRIME52 {0xffffefffffc2f, 0xfffffffffffff, 0xfffffffffffff, 0xfffffffffffff, 0xffffffffffff}
@@ -225,7 +227,8 @@ IFMA EC_INLINE void fold_p521(__m512i *t, __m512i h) { t[0] = add(t[0], h); }
 #define NUMBER EC_25519
 #define LIMBS 4
 #define DIGITS 5
-#define BITS 255
+#define BITS 256
+#define PRIME_BITS 255
 #define MULTIPLY MUL_25519
 #define FOLD fold_25519
 #define PRIME52 {0xfffffffffffed, 0xfffffffffffff, 0xfffffffffffff, 0xfffffffffffff, 0x7fffffffffff}
@@ -240,6 +243,7 @@ IFMA EC_INLINE void fold_p521(__m512i *t, __m512i h) { t[0] = add(t[0], h); }
 #define LIMBS 6
 #define DIGITS 8
 #define BITS 384
+#define PRIME_BITS 384
 #define MULTIPLY MUL_P384
 #define FOLD fold_p384
 #define PRIME52 \
@@ -256,6 +260,7 @@ IFMA EC_INLINE void fold_p521(__m512i *t, __m512i h) { t[0] = add(t[0], h); }
 #define LIMBS 7
 #define DIGITS 9
 #define BITS 448
+#define PRIME_BITS 448
 #define MULTIPLY mul_448
 #define FOLD fold_448
 #define PRIME52 \
@@ -272,6 +277,7 @@ IFMA EC_INLINE void fold_p521(__m512i *t, __m512i h) { t[0] = add(t[0], h); }
 #define LIMBS 9
 #define DIGITS 11
 #define BITS 521
+#define PRIME_BITS 521
 #define MULTIPLY MUL_P521
 #define FOLD fold_p521
 #define PRIME52 \

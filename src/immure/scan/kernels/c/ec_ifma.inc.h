@@ -1,7 +1,7 @@
 /* Template: the comb of one field with AVX-512 IFMA, eight candidates in the lanes of a vector. Included once per field, with
  *   FIELD      name, part of every function's name    LIMBS, DIGITS   64-bit and 52-bit words of an element
- *   BITS       bits of the prime (and of a scalar)    PRIME52         its 52-bit digits
- *   MULTIPLY   product of the file ec_ifma.c          FOLD            adds h*(2^BITS mod p) to digits, for a small h
+ *   BITS       scalars are below 2^BITS                PRIME_BITS, PRIME52   length of the prime, its 52-bit digits
+ *   MULTIPLY   product of the file ec_ifma.c          FOLD            adds h*(2^PRIME_BITS mod p) to digits, for a small h
  *   INTO, ENTER, LEAVE, INVERSE   portable constants: see below
  * The structure is that of ec_comb.inc.h, which also builds the table.
  *
@@ -43,11 +43,11 @@ IFMA EC_INLINE void FN(sub)(__m512i *r, const __m512i *a, const __m512i *b)
     carry(r, DIGITS);
 }
 
-/* Makes tight, and reduces from less than 16p to less than 2p: what stands above bit BITS (but for a carry that is still to come,
+/* Makes tight, and reduces from less than 16p to less than 2p: what stands above bit PRIME_BITS (but for a carry that is still to come,
  * which is why the number must be at least p) is folded down before the carries run. */
 IFMA EC_INLINE void FN(settle)(__m512i *r)
 {
-    enum { top = BITS - 52 * (DIGITS - 1) };
+    enum { top = PRIME_BITS - 52 * (DIGITS - 1) };
     __m512i h = sar(add(r[DIGITS - 1], sar(r[DIGITS - 2], 52)), top);
     r[DIGITS - 1] = sub(r[DIGITS - 1], shl(h, top));
     FOLD(r, h);
@@ -251,6 +251,7 @@ IFMA static int FN(run)(const ec_comb *comb, const uint16_t *digits, size_t coun
 #undef LIMBS
 #undef DIGITS
 #undef BITS
+#undef PRIME_BITS
 #undef PRIME52
 #undef MULTIPLY
 #undef FOLD

@@ -81,9 +81,9 @@ int ec_load(uint64_t *scalar, const uint8_t *src, int field, int layout, int kin
     } else if (!load_py30(scalar, src, width / 4)) {
         return 0;
     }
-    if (kind != EC_NUMBER) clamp(scalar, field);
     uint64_t above = scalar[limbs];
     if (bits % 64) above |= scalar[limbs - 1] >> (bits % 64);
+    if (kind != EC_NUMBER) clamp(scalar, field);
     return above == 0;
 }
 

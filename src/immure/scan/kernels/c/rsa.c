@@ -114,7 +114,7 @@ INLINE int is_varied(const uint8_t *p, size_t limbs) {
 
 /* --- trial division ------------------------------------------------------------------------------------------------------- */
 
-/* Moduli below 2^24.6, so that 2 * MAX_LIMBS products of a 32-bit half and a weight fit in 64 bits. The first SIEVE_QUICK of them go up to 61. */
+/* Moduli below 2^24.6, so that 2 * MAX_LIMBS products of a 32-bit half and a weight fit in 64 bits. The first SIEVE_QUICK groups go up to 61. */
 enum { SIEVE_QUICK = 3, SIEVE_GROUPS = 70, SIEVE_PRIMES = 3 };
 static const uint16_t sieve_primes[SIEVE_GROUPS][6] = {
 #include "sieve_primes.inc"
@@ -123,32 +123,38 @@ static const uint16_t sieve_primes[SIEVE_GROUPS][6] = {
 typedef struct {
     uint32_t weight[2 * MAX_LIMBS]; /* 2^(32 i) mod modulus */
     uint32_t modulus;
+    uint64_t reciprocal;             /* floor(2^64 / modulus) */
+    uint32_t inverse[6], limit[6];   /* p divides x if and only if x * inverse <= limit, modulo 2^32 (Granlund, Montgomery 1994) */
+    int primes;
 } sieve_group;
-
-static uint32_t group_modulus(size_t g) {
-    uint32_t m = 1;
-    for (int i = 0; i < 6 && sieve_primes[g][i]; i++) m *= sieve_primes[g][i];
-    return m;
-}
 
 static void sieve_prepare(sieve_group *group, size_t g, size_t limbs) {
     uint64_t w = 1;
-    group->modulus = group_modulus(g);
+    group->modulus = 1;
+    group->primes = 0;
+    for (int i = 0; i < 6 && sieve_primes[g][i]; i++, group->primes++) {
+        uint32_t p = sieve_primes[g][i], x = p * 3 ^ 2;
+        for (int k = 0; k < 3; k++) x *= 2 - p * x;
+        group->inverse[i] = x;
+        group->limit[i] = 0xffffffffu / p;
+        group->modulus *= p;
+    }
+    group->reciprocal = ~0ull / group->modulus;
     for (size_t i = 0; i < 2 * limbs; i++) {
         group->weight[i] = (uint32_t)w;
         w = (w << 32) % group->modulus;
     }
 }
 
-INLINE int has_factor(const uint64_t *x, size_t limbs, const sieve_group *group, const uint16_t *primes) {
+INLINE int has_factor(const uint64_t *x, size_t limbs, const sieve_group *group) {
     uint64_t sum = 0;
     const uint32_t *weight = group->weight;
     for (size_t i = 0; i < limbs; i++) sum += (x[i] & 0xffffffffull) * weight[2 * i] + (x[i] >> 32) * weight[2 * i + 1];
-    uint32_t rest = (uint32_t)(sum % group->modulus);
-    for (int i = 0; i < 6 && primes[i]; i++) {
-        if (rest % primes[i] == 0) return 1;
-    }
-    return 0;
+    /* Barrett's quotient is at most 2 too small: the rest may keep multiples of the modulus, which its primes divide as well */
+    uint32_t rest = (uint32_t)(sum - (uint64_t)(((u128)sum * group->reciprocal) >> 64) * group->modulus);
+    int found = 0;
+    for (int i = 0; i < group->primes; i++) found |= rest * group->inverse[i] <= group->limit[i];
+    return found;
 }
 
 /* 2^64 = 1 modulo 3, 5, 17, 257, 641, 65537: the sum of the limbs tells all of them. */
@@ -203,6 +209,7 @@ typedef struct {
     uint64_t bound;
     const uint64_t *moduli;
     int deep;
+    size_t groups;
     sieve_group group[SIEVE_GROUPS];
 } prime_test;
 
@@ -210,15 +217,17 @@ static void prime_test_prepare(prime_test *t) {
     unsigned top_bits = (t->bits - 1) % 64;
     t->bound = 1ull << top_bits;
     t->deep = t->count == 0;
-    for (size_t g = 0; g < (t->deep ? SIEVE_GROUPS : SIEVE_QUICK); g++) sieve_prepare(&t->group[g], g, t->limbs);
+    t->groups = t->deep ? SIEVE_GROUPS : SIEVE_QUICK + t->limbs / 10; /* the longer the division, the more it pays to avoid it */
+    for (size_t g = 0; g < t->groups; g++) sieve_prepare(&t->group[g], g, t->limbs);
 }
 
 INLINE int survives(const prime_test *t, const uint8_t *p, uint64_t *x) {
     if (!ends_fit(p, t->layout, t->limbs, t->width, t->bound)) return 0;
+    if (t->layout == LE64 && !is_varied(p, t->limbs)) return 0;
     if (!read_window(p, t->layout, t->bits, t->limbs, x)) return 0;
     if (!(x[0] & 1) || x[t->limbs - 1] < t->bound || !is_varied((const uint8_t *)x, t->limbs) || has_fermat_factor(x, t->limbs)) return 0;
-    for (size_t g = 0; g < (t->deep ? SIEVE_GROUPS : SIEVE_QUICK); g++) {
-        if (has_factor(x, t->limbs, &t->group[g], sieve_primes[g])) return 0;
+    for (size_t g = 0; g < t->groups; g++) {
+        if (has_factor(x, t->limbs, &t->group[g])) return 0;
     }
     return 1;
 }
@@ -281,7 +290,7 @@ VECTOR_CLONES
 size_t rsa_primes(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, unsigned layout,
                   unsigned prime_bits, const uint64_t *moduli, size_t count, size_t step, size_t long_bytes,
                   size_t edge, int64_t *out, size_t cap, int64_t *position, uint64_t *counts) {
-    prime_test t = {layout, prime_bits, (prime_bits + 63) / 64, rsa_width(layout, prime_bits), count, 0, moduli, 0, {{{0}, 0}}};
+    prime_test t = {layout, prime_bits, (prime_bits + 63) / 64, rsa_width(layout, prime_bits), count, 0, moduli, 0, 0, {{{0}, 0, 0, {0}, {0}, 0}}};
     size_t written = 0, r = (size_t)position[0];
     int64_t from = position[1];
     uint64_t x[MAX_LIMBS];

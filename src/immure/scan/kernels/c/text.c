@@ -2,10 +2,10 @@
 #include "common.h"
 
 #if defined(__x86_64__)
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
-enum { BASE64 = 1, HEX = 2, WIDE = 2 /* added to a kind: UTF-16LE */, GROUP = 16 };
+enum { BASE64 = 1, HEX = 2, WIDE = 2 /* added to a kind: UTF-16LE */, BLOCK = 64, MIN_CHARS = 42 };
 
 static inline int is_base64(uint8_t c) {
     uint8_t letter = (uint8_t)((c | 32) - 'a');
@@ -16,32 +16,62 @@ static inline int is_hex(uint8_t c) {
     return (uint8_t)(c - '0') < 10 || (uint8_t)((c | 32) - 'a') < 6;
 }
 
-/* Whether sixteen bytes are all base64 characters. */
-#if defined(__x86_64__)
-static inline int group_is_base64(const uint8_t *p) {
-    __m128i v = _mm_loadu_si128((const __m128i *)p), zero = _mm_setzero_si128();
-    __m128i letter = _mm_sub_epi8(_mm_or_si128(v, _mm_set1_epi8(32)), _mm_set1_epi8('a'));
-    __m128i digit = _mm_sub_epi8(v, _mm_set1_epi8('0'));
-    __m128i ok = _mm_cmpeq_epi8(_mm_subs_epu8(letter, _mm_set1_epi8(25)), zero);
-    ok = _mm_or_si128(ok, _mm_cmpeq_epi8(_mm_subs_epu8(digit, _mm_set1_epi8(9)), zero));
-    if (_mm_movemask_epi8(ok) == 0xffff) return 1;
-    ok = _mm_or_si128(ok, _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('+')), _mm_cmpeq_epi8(v, _mm_set1_epi8('/'))));
-    ok = _mm_or_si128(ok, _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('-')), _mm_cmpeq_epi8(v, _mm_set1_epi8('_'))));
-    return _mm_movemask_epi8(ok) == 0xffff;
-}
-#else
-static inline int group_is_base64(const uint8_t *p) {
-    for (int i = 0; i < GROUP; i++) {
-        if (!is_base64(p[i])) return 0;
+/* For 64 bytes: which are base64 characters, which are zero. */
+typedef struct {
+    uint64_t base64, zero;
+} classes;
+
+static inline classes classify_plain(const uint8_t *p) {
+    classes c = {0, 0};
+    for (int i = 0; i < BLOCK; i++) {
+        c.base64 |= (uint64_t)is_base64(p[i]) << i;
+        c.zero |= (uint64_t)(p[i] == 0) << i;
     }
-    return 1;
+    return c;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static inline uint32_t base64_avx2(__m256i v) {
+    const __m256i zero = _mm256_setzero_si256();
+    __m256i letter = _mm256_sub_epi8(_mm256_or_si256(v, _mm256_set1_epi8(32)), _mm256_set1_epi8('a'));
+    __m256i digit = _mm256_sub_epi8(v, _mm256_set1_epi8('0'));
+    __m256i ok = _mm256_cmpeq_epi8(_mm256_subs_epu8(letter, _mm256_set1_epi8(25)), zero);
+    ok = _mm256_or_si256(ok, _mm256_cmpeq_epi8(_mm256_subs_epu8(digit, _mm256_set1_epi8(9)), zero));
+    ok = _mm256_or_si256(ok, _mm256_cmpeq_epi8(v, _mm256_set1_epi8('+')));
+    ok = _mm256_or_si256(ok, _mm256_cmpeq_epi8(v, _mm256_set1_epi8('/')));
+    ok = _mm256_or_si256(ok, _mm256_cmpeq_epi8(v, _mm256_set1_epi8('-')));
+    ok = _mm256_or_si256(ok, _mm256_cmpeq_epi8(v, _mm256_set1_epi8('_')));
+    return (uint32_t)_mm256_movemask_epi8(ok);
+}
+
+__attribute__((target("avx2"))) static inline classes classify_avx2(const uint8_t *p) {
+    __m256i a = _mm256_loadu_si256((const __m256i *)p), b = _mm256_loadu_si256((const __m256i *)(p + 32));
+    const __m256i zero = _mm256_setzero_si256();
+    uint64_t za = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, zero));
+    uint64_t zb = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(b, zero));
+    classes c = {base64_avx2(a) | (uint64_t)base64_avx2(b) << 32, za | zb << 32};
+    return c;
 }
 #endif
 
-/* Whether eight bytes are four base64 characters in UTF-16LE, the first of them at p. */
-static inline int wide_group(const uint8_t *p) {
-    return (load64(p) & 0xff00ff00ff00ff00ull) == 0 && is_base64(p[0]) && is_base64(p[2]) && is_base64(p[4]) &&
-           is_base64(p[6]);
+/* First position in the first of two blocks from which on MIN_CHARS characters stand side by side, or half as many with a zero after each (then *wide
+ * is set); -1 if there is none. */
+static inline int first_run(classes here, classes next, int *wide) {
+    u128 m = (u128)next.base64 << 64 | here.base64, w = m & ((u128)next.zero << 63 | here.zero >> 1);
+    *wide = 0;
+    for (int have = 1; have < MIN_CHARS && (uint64_t)m;) {
+        int by = have < MIN_CHARS - have ? have : MIN_CHARS - have;
+        m &= m >> by;
+        have += by;
+    }
+    if ((uint64_t)m) return __builtin_ctzll((uint64_t)m);
+    *wide = 1;
+    for (int have = 1; have < MIN_CHARS / 2 && (uint64_t)w;) {
+        int by = have < MIN_CHARS / 2 - have ? have : MIN_CHARS / 2 - have;
+        w &= w >> 2 * by;
+        have += by;
+    }
+    return (uint64_t)w ? __builtin_ctzll((uint64_t)w) : -1;
 }
 
 typedef struct {
@@ -71,6 +101,25 @@ static int may_be_secret(const uint8_t *p, int64_t chars, int width) {
     return distinct >= 18 && upper && lower;
 }
 
+static inline unsigned value_of(uint8_t c) {
+    if (c >= 'a') return c - 'a' + 26u;
+    if (c >= 'A' && c <= 'Z') return c - 'A' + 0u;
+    if (c >= '0' && c <= '9') return c - '0' + 52u;
+    return c == '+' || c == '-' ? 62 : 63;
+}
+
+/* Whether the first 32 characters decode to ASCII, as the JSON of a token's header and claims does: then it is text once more, and no key.
+ * (24 random bytes are ASCII once in 2^24.) Bit 7 of the three bytes is bit 5 of the first, 3 of the second, 1 of the third character. */
+static int decodes_to_ascii(const uint8_t *p, int width) {
+    unsigned high = 0;
+    for (int i = 0; i < 32; i += 4) {
+        high |= value_of(p[i * width]) & 32;
+        high |= value_of(p[(i + 1) * width]) & 8;
+        high |= value_of(p[(i + 2) * width]) & 2;
+    }
+    return high == 0;
+}
+
 /* Writes what a maximal run of base64 characters holds: runs of hex digits, and the whole as base64 unless hex covers nearly all of it. */
 static int emit(search *s, int64_t start, int64_t chars, int width) {
     const uint8_t *p = s->buf + start;
@@ -84,7 +133,7 @@ static int emit(search *s, int64_t start, int64_t chars, int width) {
         }
         i = j > i ? j : i + 1;
     }
-    if (chars - hex_covers < 4 || !may_be_secret(p, chars, width)) return 1;
+    if (chars - hex_covers < 4 || !may_be_secret(p, chars, width) || decodes_to_ascii(p, width)) return 1;
     return put(s, start, chars * width, BASE64 + wide);
 }
 
@@ -103,23 +152,46 @@ static int64_t extend(search *s, int64_t at, int64_t floor, int width) {
     return end;
 }
 
-/* Scans [from, to); the first offset that is not done (== to, or beyond it if a run went further). */
-static int64_t scan(search *s, int64_t from, int64_t to, int64_t floor) {
-    int64_t at = from;
-    while (at + GROUP <= to && at + GROUP <= s->nbytes) {
-        int64_t end = at;
-        if (group_is_base64(s->buf + at)) {
-            end = extend(s, at, floor, 1);
-        } else if (wide_group(s->buf + at) && wide_group(s->buf + at + 8)) {
-            end = extend(s, at, floor, 2);
-        } else if (wide_group(s->buf + at + 1) && at + GROUP + 1 <= s->nbytes && wide_group(s->buf + at + 9)) {
-            end = extend(s, at + 1, floor, 2);
-        }
-        if (end < 0) return floor; /* not `at`: the run may begin before it */
-        if (end > at) floor = end;
-        at = end > at + GROUP ? end : at + GROUP;
+/* The classes of the block at `at`; bytes behind the buffer are neither. */
+#define CLASSES_AT(classify, s, at)                                                                                  \
+    ((at) + BLOCK <= (s)->nbytes ? classify((s)->buf + (at)) : classify(last_block((s), (at), (uint8_t[BLOCK]){1})))
+
+static const uint8_t *last_block(const search *s, int64_t at, uint8_t *copy) {
+    int64_t left = at < s->nbytes ? s->nbytes - at : 0;
+    memset(copy, 1, BLOCK);
+    memcpy(copy, s->buf + s->nbytes - left, (size_t)left);
+    return copy;
+}
+
+/* Scans [from, to); the first offset that is not done (== to, or beyond it if a run went further). The body is compiled twice. */
+#define SCAN(name, attributes, classify)                                                                             \
+    attributes static int64_t name(search *s, int64_t from, int64_t to, int64_t floor) {                             \
+        int64_t at = from;                                                                                           \
+        classes here = CLASSES_AT(classify, s, at);                                                                  \
+        while (at < to) {                                                                                            \
+            classes next = CLASSES_AT(classify, s, at + BLOCK);                                                      \
+            int wide, first = first_run(here, next, &wide);                                                          \
+            at += BLOCK;                                                                                             \
+            here = next;                                                                                             \
+            if (first < 0) continue;                                                                                 \
+            int64_t end = extend(s, at - BLOCK + first, floor, wide ? 2 : 1);                                        \
+            if (end < 0) return floor; /* not `at`: the run may begin before it */                                   \
+            floor = at = end;                                                                                        \
+            here = CLASSES_AT(classify, s, at);                                                                      \
+        }                                                                                                            \
+        return at > to ? at : to;                                                                                    \
     }
-    return at > to ? at : to;
+
+SCAN(scan_plain, , classify_plain)
+#if defined(__x86_64__)
+SCAN(scan_avx2, __attribute__((target("avx2"))), classify_avx2)
+#endif
+
+static int64_t scan(search *s, int64_t from, int64_t to, int64_t floor) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) return scan_avx2(s, from, to, floor);
+#endif
+    return scan_plain(s, from, to, floor);
 }
 
 size_t text_runs(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, size_t pad, size_t min_chars,
@@ -130,14 +202,67 @@ size_t text_runs(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t 
         int64_t from = runs[2 * r] - (int64_t)pad, to = runs[2 * r + 1] + (int64_t)pad;
         if (from < done) from = done;
         if (to > s.nbytes) to = s.nbytes;
-        if (to - from < GROUP) continue;
+        if (to <= from) continue;
         int64_t end = scan(&s, from, to, done);
         if (end < to) {
             *position = end;
             return s.count;
         }
-        done = end;
+        if (end > done) done = end;
     }
     *position = (int64_t)nbytes;
     return s.count;
+}
+
+/* --- decoding ------------------------------------------------------------------------------------------------------------------- */
+
+static int64_t decode_base64(const uint8_t *p, int64_t chars, int width, uint8_t *out) {
+    int64_t n = 0;
+    uint32_t bits = 0;
+    for (int64_t i = 0; i < chars; i++) {
+        bits = bits << 6 | value_of(p[i * width]);
+        if (i % 4 == 3) {
+            out[n++] = (uint8_t)(bits >> 16);
+            out[n++] = (uint8_t)(bits >> 8);
+            out[n++] = (uint8_t)bits;
+        }
+    }
+    if (chars % 4 == 2) out[n++] = (uint8_t)(bits >> 4);
+    if (chars % 4 == 3) out[n++] = (uint8_t)(bits >> 10), out[n++] = (uint8_t)(bits >> 2);
+    return n;
+}
+
+static inline unsigned hex_value(uint8_t c) { return c <= '9' ? c - '0' + 0u : (c | 32) - 'a' + 10u; }
+
+static int64_t decode_hex(const uint8_t *p, int64_t chars, int width, uint8_t *out) {
+    for (int64_t i = 0; i + 1 < chars; i += 2) {
+        out[i / 2] = (uint8_t)(hex_value(p[i * width]) << 4 | hex_value(p[(i + 1) * width]));
+    }
+    return chars / 2;
+}
+
+size_t text_decode(const uint8_t *buf, size_t nbytes, const int64_t *texts, size_t count, uint8_t *out, size_t out_bytes,
+                   int64_t *places) {
+    size_t written = 0;
+    int64_t at = 0;
+    for (size_t t = 0; t < count; t++) {
+        int64_t start = texts[3 * t], length = texts[3 * t + 1], kind = texts[3 * t + 2];
+        int width = kind > WIDE ? 2 : 1, hex = kind % 2 == 0;
+        if (start < 0 || length < 0 || start + length > (int64_t)nbytes) continue;
+        for (int phase = 0; phase < (hex ? 2 : 4); phase++) {
+            int64_t chars = length / width - phase, most = chars + 32;
+            if (chars <= 0 || at + most > (int64_t)out_bytes) continue;
+            const uint8_t *p = buf + start + phase * width;
+            int64_t n = hex ? decode_hex(p, chars, width, out + at) : decode_base64(p, chars, width, out + at);
+            places[4 * written] = at;
+            places[4 * written + 1] = n;
+            places[4 * written + 2] = (int64_t)t;
+            places[4 * written + 3] = phase;
+            written++;
+            int64_t next = (at + n + 7) / 8 * 8 + 16; /* so that no number reaches from one into the next */
+            memset(out + at + n, 0, (size_t)(next - at - n));
+            at = next;
+        }
+    }
+    return written;
 }

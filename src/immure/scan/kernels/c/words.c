@@ -105,13 +105,14 @@ void words_pad(int64_t *runs, size_t nruns, int64_t nbytes, int64_t pad) {
     }
 }
 
-uint64_t words_count(const int64_t *runs, size_t nruns, size_t width, size_t step, size_t long_bytes, size_t edge) {
-    uint64_t total = 0;
+void words_count(const int64_t *runs, size_t nruns, size_t width, size_t step, size_t edge, uint64_t *counts) {
     for (size_t r = 0; r < nruns; r++) {
-        windows w = windows_of(runs[2 * r], runs[2 * r + 1], width, step, long_bytes, edge);
-        total += windows_total(&w);
+        int64_t start = runs[2 * r], end = runs[2 * r + 1];
+        if (end - start < (int64_t)width) continue;
+        windows all = windows_of(start, end, width, step, (size_t)-1, edge), ends = windows_of(start, end, width, step, 0, edge);
+        counts[0] += windows_total(&all);
+        counts[1] += windows_total(&ends);
     }
-    return total;
 }
 
 /* --- what looks random ------------------------------------------------------------------------------------------------------ */
@@ -140,10 +141,11 @@ INLINE int page_is_noise(const uint8_t *page) {
 INLINE int end_is_random(const uint8_t *p) { return distinct_bytes(p, END) > 38; }
 
 VECTOR_CLONES
-size_t words_random_ends(const uint8_t *buf, const int64_t *runs, size_t nruns, int64_t *out) {
+size_t words_random_ends(const uint8_t *buf, const int64_t *runs, size_t nruns, int64_t min_bytes, int64_t *out) {
     size_t count = 0;
     for (size_t r = 0; r < nruns; r++) {
         int64_t start = runs[2 * r] + 16, end = runs[2 * r + 1] - 16 - END;
+        if (runs[2 * r + 1] - runs[2 * r] < min_bytes) continue;
         /* short runs are kept as they are: the number may be no longer than what is looked at */
         if (end >= start && !end_is_random(buf + start) && !end_is_random(buf + end)) continue;
         out[2 * count] = runs[2 * r];

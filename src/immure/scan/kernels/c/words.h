@@ -22,16 +22,17 @@ size_t words_runs(const uint64_t *mask, size_t nwords, unsigned min_words, int64
 /* Moves both ends of every run outwards by pad bytes, as far as [0, nbytes) goes. Neighbours may then overlap. */
 void words_pad(int64_t *runs, size_t nruns, int64_t nbytes, int64_t pad);
 
-/* Number of window starts of `width` bytes in the runs, at multiples of `step`; runs of `long_bytes` or more count
- * only starts within `edge` bytes of either end. (What a search over the same arguments will visit.) */
-uint64_t words_count(const int64_t *runs, size_t nruns, size_t width, size_t step, size_t long_bytes, size_t edge);
+/* Adds to counts[0] the number of window starts of `width` bytes in the runs, at multiples of `step`, to counts[1] how many of them lie within `edge`
+ * bytes of either end of their run. */
+void words_count(const int64_t *runs, size_t nruns, size_t width, size_t step, size_t edge, uint64_t *counts);
 
 /* The runs without noise: 16 or more pages (of 4,096 bytes, at offsets where (offset + page_phase) % 4096 == 0) in a row that look random. `margin` bytes of the noise stay at either side. At most cap runs; cap = nruns + 1 + bytes of buf / 65536 is always enough. */
 size_t words_quiet(const uint8_t *buf, int64_t page_phase, const int64_t *runs, size_t nruns, int64_t margin, int64_t *out,
                    size_t cap);
 
-/* The runs either end of which looks random (64 bytes, 16 bytes in from the end); runs too short for that are kept. `out` has room for nruns. */
-size_t words_random_ends(const uint8_t *buf, const int64_t *runs, size_t nruns, int64_t *out);
+/* The runs of at least min_bytes either end of which looks random (64 bytes, 16 bytes in from the end); of them, those too short for that are kept.
+ * `out` has room for nruns. */
+size_t words_random_ends(const uint8_t *buf, const int64_t *runs, size_t nruns, int64_t min_bytes, int64_t *out);
 
 /* --- anchors: literal byte strings ------------------------------------------------------------------------- */
 
@@ -49,11 +50,17 @@ size_t anchors_find(const anchors *set, const uint8_t *buf, size_t nbytes, const
 /* --- text: long runs of base64 or hex characters ------------------------------------------------------------- */
 
 /* Kinds: 1 base64 or base64url, 2 hex, 3 base64 as UTF-16LE, 4 hex as UTF-16LE. Writes (start, length, kind) triples of byte
- * offsets and byte lengths for maximal runs of at least min_chars (>= 40) such characters that touch a run or its pad; runs of base64 whose
+ * offsets and byte lengths for maximal runs of at least min_chars (>= 42) such characters that touch a run or its pad; runs of base64 whose
  * characters are too few and too alike to be a secret (identifiers, prose) are left out. Line breaks are not part of a run.
  * *position: offset to go on from (0 at first, nbytes when done). */
 size_t text_runs(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, size_t pad, size_t min_chars,
                  int64_t *out, size_t cap, int64_t *position);
+
+/* Decodes texts (triples as text_runs writes them) at each phase: base64 at four, hex at two. The decoded bytes go to out, each text on an 8-byte boundary
+ * with at least 16 zero bytes behind it; places gets (offset in out, bytes, text, phase) quadruples, at most four for a text. What has no room
+ * in out is left out: four times the length of all texts and 160 for each is enough. Returns the number of places. */
+size_t text_decode(const uint8_t *buf, size_t nbytes, const int64_t *texts, size_t count, uint8_t *out, size_t out_bytes,
+                   int64_t *places);
 
 /* --- RSA --------------------------------------------------------------------------------------------------------- */
 
