@@ -30,7 +30,7 @@ class ScanOptions:
     detectors: tuple[str, ...] = DETECTORS
     harvest: bool = True
     threads: int = field(default_factory=lambda: min(8, os.cpu_count() or 1))
-    chunk_bytes: int = 4 << 20
+    chunk_bytes: int = 8 << 20
 
 
 class Progress(Protocol):

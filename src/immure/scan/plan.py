@@ -75,7 +75,9 @@ def loose_runs(space: Workspace, tier: Tier, *, sparse: bool = False) -> Runs:
 
 def strict_runs(space: Workspace, tier: Tier) -> Runs:
     """The runs that detectors of 32-byte numbers visit."""
-    return space.strict if tier == "all" else space.quiet_strict
+    if tier == "all":
+        return space.strict
+    return space.binary_ends if tier == "edges" else space.quiet_strict
 
 
 def windows(tier: Tier, step: int) -> Windows:

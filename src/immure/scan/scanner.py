@@ -79,7 +79,7 @@ class ImageScan:
 
     def _search(self, plan: Plan) -> None:
         size = self._image.reader.size or 0
-        searcher = Searcher(self._image.reader, self._keys, plan, self._options.detectors)
+        searcher = Searcher(self._image.reader, self._keys, plan, self._options.detectors, _is_jvm(self._image))
         if searcher.detectors:
             self._progress.phase("search")
             for _, examined in self._each(plan_chunks(self._image, self._options.chunk_bytes), searcher.examine):
@@ -150,6 +150,10 @@ class ImageScan:
         for chunk, result in for_each_chunk(chunks, self._options.chunk_bytes, work, self._options.threads):
             yield chunk, result
             self._progress.advance(chunk.stop - chunk.start)
+
+
+def _is_jvm(image: Image) -> bool:
+    return image.format == "hprof" or any("libjvm" in region.name for region in image.regions)
 
 
 def _missing(part: Missing, size: int) -> NotSearched:

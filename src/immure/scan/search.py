@@ -8,7 +8,7 @@ from immure.dumps.dump import Reader
 from immure.keymaterial.key import RsaNumbers
 from immure.scan.chunks import Chunk, load
 from immure.scan.detectors import Detector, Examined
-from immure.scan.detectors.rsa import BRIEF_LAYOUT_STEPS, DIRECT_KEYS, LAYOUT_STEPS, ExponentDetector, PrimeDetector
+from immure.scan.detectors.rsa import DIRECT_KEYS, LAYOUT_STEPS, ExponentDetector, PrimeDetector
 from immure.scan.finding import NotSearched
 from immure.scan.kernels.cpu import Workspace
 from immure.scan.keyset import KeySet
@@ -24,13 +24,14 @@ _REASONS: dict[Tier, str] = {
 class Searcher:
     """Runs every detector over chunks; one for an image, used by all threads."""
 
-    def __init__(self, reader: Reader, keys: KeySet, plan: Plan, detectors: Sequence[str]) -> None:
+    def __init__(self, reader: Reader, keys: KeySet, plan: Plan, detectors: Sequence[str], is_jvm: bool = False) -> None:
+        brief_layouts = {"be32w": 8} if is_jvm else {"be": 8}
         self._reader = reader
         self._plan = plan
         self.detectors: list[Detector] = []
         self._min_bytes = 8 * min(((bits + 63) // 64 for bits in keys.rsa_by_prime_bits()), default=8)
         for bits, numbers in keys.rsa_by_prime_bits().items():
-            self.detectors += _rsa_detectors(keys, numbers, bits, plan, detectors)
+            self.detectors += _rsa_detectors(keys, numbers, bits, plan, detectors, brief_layouts)
         curves = keys.on_curves()
         if "ec" in detectors and curves:
             from immure.scan.detectors.ec import ScalarDetector
@@ -43,7 +44,7 @@ class Searcher:
         if not space.find_runs():
             return []
         space.find_quiet_runs(chunk.read_start)
-        space.find_random_ends(self._min_bytes)
+        space.find_ends(self._min_bytes)
         return [detector.examine(space, chunk) for detector in self.detectors]
 
     def settle(self, examined: Sequence[Examined]) -> list[Proof]:
@@ -72,7 +73,7 @@ class Searcher:
 
 
 def _rsa_detectors(
-    keys: KeySet, numbers: list[RsaNumbers], bits: int, plan: Plan, names: Sequence[str]
+    keys: KeySet, numbers: list[RsaNumbers], bits: int, plan: Plan, names: Sequence[str], brief_layouts: dict[str, int]
 ) -> list[Detector]:
     """The detectors of RSA keys of one size. Named keys are divided one by one; with many others, those are batched."""
     named = {key for key in numbers if (entry := keys.get(key)) is not None and entry.kind == "named"}
@@ -85,7 +86,7 @@ def _rsa_detectors(
         brief = not is_named and plan.tier("layouts") == "edges"
         if "rsa" in names:
             result.append(PrimeDetector(group, bits, "le64", 8, plan, family))
-            for layout, step in (BRIEF_LAYOUT_STEPS if brief else LAYOUT_STEPS).items():
+            for layout, step in (brief_layouts if brief else LAYOUT_STEPS).items():
                 result.append(PrimeDetector(group, bits, layout, step, plan, "layouts"))
         if "rsa" in names and not brief:
             result.append(ExponentDetector(group, bits, "le64", 8, plan))

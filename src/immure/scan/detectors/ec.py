@@ -55,15 +55,12 @@ class ScalarDetector(Detector):
         if not len(runs):
             return result
         memory = space.view[: space.length]
-        flat = runs.flat()
-        by_width: dict[int, array[int]] = {}
+        found = candidates(memory, runs.flat(), step=self._step, strict=self._strict, edge=self._edge)
+        inside = unique(memory, _inside(found, chunk))
         for family, points in self._points.items():
             for layout, kind in self._kinds(family):
-                width = max(32, width_of(family, layout, kind))
-                if width not in by_width:
-                    found = candidates(memory, flat, step=self._step, width=width, strict=self._strict, edge=self._edge)
-                    by_width[width] = unique(memory, _inside(found, chunk), width)
-                result.proofs += self._search(memory, by_width[width], points, layout, kind, chunk)
+                fitting = _fitting(inside, len(memory) - width_of(family, layout, kind))
+                result.proofs += self._search(memory, fitting, points, layout, kind, chunk)
             if family not in ("25519", "448"):
                 result.proofs += self._digits(space, runs, points, chunk)
         return result
@@ -76,7 +73,7 @@ class ScalarDetector(Detector):
     def _digits(self, space: Workspace, runs: Runs, points: PointSet, chunk: Chunk) -> list[Proof]:
         """Python's integers: digits of 30 bits, which the filter for random bytes does not expect."""
         width = width_of(points.family, "py30", "number")
-        steps = windows(self._tier, 4)
+        steps = windows(self._tier, 8)
         found = array("q", digit_windows(space, runs, width, steps))
         return self._search(space.view[: space.length], _inside(found, chunk), points, "py30", "number", chunk)
 
@@ -113,6 +110,11 @@ def _prove(hit: Hit, data: bytes, layout: str, offset: int) -> Proof | None:
     if hit.secret != "seed" and not numbers.curve.startswith("X"):
         data = clamped(numbers.curve, data)
     return prove_scalar(numbers, hit.secret, data, offset)
+
+
+def _fitting(offsets: array[int], last: int) -> array[int]:
+    """Those at which the number ends within the buffer."""
+    return offsets if not offsets or max(offsets) <= last else array("q", [at for at in offsets if at <= last])
 
 
 def _inside(offsets: array[int], chunk: Chunk) -> array[int]:

@@ -25,8 +25,6 @@ from immure.scan.proofs import Proof, prove_exponent, prove_prime
 #: Layouts besides aligned ``le64``, and the step in bytes at which their windows are visited. Runtimes align word arrays to words;
 #: byte strings stand anywhere. (``le64`` at every byte costs as much as ``be`` and keeps findings independent of alignment.)
 LAYOUT_STEPS: Final[dict[str, int]] = {"be": 1, "le64": 1, "be32w": 4, "be64w": 8, "py30": 4, "smi28": 8}
-#: The same for harvested keys in large images.
-BRIEF_LAYOUT_STEPS: Final[dict[str, int]] = {"be": 8, "be32w": 8}
 #: Up to this many keys each candidate is divided into each modulus; beyond, candidates are batched.
 DIRECT_KEYS: Final = 48
 

@@ -99,6 +99,7 @@ class Workspace:
         self.quiet_strict = Runs(self.strict.capacity + pages)
         self.quiet_loose = Runs(self.loose.capacity + pages)
         self.random_ends = Runs(self.quiet_loose.capacity)
+        self.binary_ends = Runs(self.quiet_strict.capacity)
         self._out = ffi.new("int64_t[]", 3 * max(4096, self.capacity // 40 + 16))
         self._out_entries = len(self._out)
         self.has_noise = False
@@ -144,10 +145,14 @@ class Workspace:
             )
             self.has_noise |= quiet.count != runs.count
 
-    def find_random_ends(self, min_bytes: int) -> None:
-        """Fill ``random_ends``: of ``quiet_loose``, the runs of at least ``min_bytes`` of which one end or the other looks random."""
+    def find_ends(self, min_bytes: int) -> None:
+        """Fill ``random_ends``: of ``quiet_loose``, the runs of at least ``min_bytes`` of which one end or the other looks random; and
+        ``binary_ends``: of ``quiet_strict``, those of which one end or the other is not text."""
         self.random_ends.count = lib.words_random_ends(
             self.pointer, self.quiet_loose.data, self.quiet_loose.count, min_bytes, self.random_ends.data
+        )
+        self.binary_ends.count = lib.words_binary_ends(
+            self.pointer, self.quiet_strict.data, self.quiet_strict.count, self.binary_ends.data
         )
 
     def wipe(self) -> None:

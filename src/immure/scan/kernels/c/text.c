@@ -57,6 +57,17 @@ __attribute__((target("avx2"))) static inline classes classify_avx2(const uint8_
 /* First position in the first of two blocks from which on MIN_CHARS characters stand side by side, or half as many with a zero after each (then *wide
  * is set); -1 if there is none. */
 static inline int first_run(classes here, classes next, int *wide) {
+    /* of a run of 42 that begins in the first block, half lies in one of the two: a test on single words comes first */
+    const uint64_t half = (1ull << MIN_CHARS / 2) - 1;
+    uint64_t n = here.base64, z = here.base64 & (here.zero >> 1);
+    n &= n >> 1;
+    n &= n >> 2;
+    n &= n >> 4;
+    n &= n >> 8;
+    n &= n >> 5;
+    z &= z >> 2;
+    z &= z >> 4;
+    if (!n && (next.base64 & half) != half && !z) return -1;
     u128 m = (u128)next.base64 << 64 | here.base64, w = m & ((u128)next.zero << 63 | here.zero >> 1);
     *wide = 0;
     for (int have = 1; have < MIN_CHARS && (uint64_t)m;) {

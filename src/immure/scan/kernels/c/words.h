@@ -34,6 +34,9 @@ size_t words_quiet(const uint8_t *buf, int64_t page_phase, const int64_t *runs, 
  * `out` has room for nruns. */
 size_t words_random_ends(const uint8_t *buf, const int64_t *runs, size_t nruns, int64_t min_bytes, int64_t *out);
 
+/* The runs in the first or last 48 bytes of which at least five bytes have their top bit set: not text. `out` has room for nruns. */
+size_t words_binary_ends(const uint8_t *buf, const int64_t *runs, size_t nruns, int64_t *out);
+
 /* --- anchors: literal byte strings ------------------------------------------------------------------------- */
 
 typedef struct anchors anchors;
