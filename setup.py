@@ -4,8 +4,8 @@ from setuptools import setup
 
 setup(
     cffi_modules=[
-        "src/immure/scan/kernels/build_words.py:ffi",
-        "src/immure/scan/kernels/build_ec.py:ffi",
+        "src/immure/scanning/kernels/build_words.py:ffi",
+        "src/immure/scanning/kernels/build_ec.py:ffi",
     ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

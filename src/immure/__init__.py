@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from immure.api import load_keys, scan, scan_report
-    from immure.scan.finding import Finding, ImageReport, NotSearched, Occurrence, ScanReport
-    from immure.scan.options import ScanOptions
+    from immure.scanning.finding import Finding, ImageReport, NotSearched, Occurrence, ScanReport
+    from immure.scanning.options import ScanOptions
 
 __version__ = "0.1.0"
 
@@ -23,12 +23,12 @@ _WHERE = {
     "scan": "immure.api",
     "scan_report": "immure.api",
     "load_keys": "immure.api",
-    "Finding": "immure.scan.finding",
-    "ImageReport": "immure.scan.finding",
-    "NotSearched": "immure.scan.finding",
-    "Occurrence": "immure.scan.finding",
-    "ScanReport": "immure.scan.finding",
-    "ScanOptions": "immure.scan.options",
+    "Finding": "immure.scanning.finding",
+    "ImageReport": "immure.scanning.finding",
+    "NotSearched": "immure.scanning.finding",
+    "Occurrence": "immure.scanning.finding",
+    "ScanReport": "immure.scanning.finding",
+    "ScanOptions": "immure.scanning.options",
 }
 
 __all__ = [

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from immure.errors import ImageError
 from immure.keymaterial.key import PublicKey
 from immure.keymaterial.sources import load_keys as load_source
-from immure.scan.finding import Finding, ScanReport
-from immure.scan.options import Progress, ScanOptions
-from immure.scan.scanner import check_options, scan_each, scan_targets
+from immure.scanning.finding import Finding, ScanReport
+from immure.scanning.options import Progress, ScanOptions
+from immure.scanning.scanner import check_options, scan_each, scan_targets
 
 Path = str | os.PathLike[str]
 Keys = Path | PublicKey | Iterable["Path | PublicKey"]
@@ -56,7 +56,7 @@ def scan(
     Args:
         targets: what to scan.
         keys: public keys, or sources of them; those that stand in an image are searched for besides.
-        options: how; see :class:`~immure.scan.options.ScanOptions`.
+        options: how; see :class:`~immure.scanning.options.ScanOptions`.
         progress: told of progress; by default nobody is.
 
     Raises:

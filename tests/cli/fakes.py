@@ -11,8 +11,8 @@ from types import ModuleType
 from immure.dumps.dump import Process, Region, Thread
 from immure.errors import ImageError, KeySourceError
 from immure.keymaterial.key import Origin, PublicKey, RsaNumbers
-from immure.scan.finding import Finding, ImageReport, NotSearched, Occurrence, ScanReport
-from immure.scan.options import NoProgress, Progress, ScanOptions
+from immure.scanning.finding import Finding, ImageReport, NotSearched, Occurrence, ScanReport
+from immure.scanning.options import NoProgress, Progress, ScanOptions
 
 KEY = PublicKey(
     RsaNumbers((1 << 2047) + 0x1234567, 65537), Origin("jwks.json", "prod-1", "https://login.example/v2.0")
@@ -101,9 +101,9 @@ def load_keys(source: str, *, allow_private_hosts: bool = False) -> Loaded:
 
 def install() -> dict[str, ModuleType]:
     """Modules that stand in for the real ones, by name."""
-    scanner, sources = ModuleType("immure.scan.scanner"), ModuleType("immure.keymaterial.sources")
+    scanner, sources = ModuleType("immure.scanning.scanner"), ModuleType("immure.keymaterial.sources")
     vars(scanner)["scan_targets"] = scan_targets
     vars(sources)["load_keys"] = load_keys
-    modules = {"immure.scan.scanner": scanner, "immure.keymaterial.sources": sources}
+    modules = {"immure.scanning.scanner": scanner, "immure.keymaterial.sources": sources}
     sys.modules.update(modules)
     return modules

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from immure.cli.exit_codes import FailOn, describe, exit_code
-from immure.scan.finding import ScanReport
+from immure.scanning.finding import ScanReport
 
 from .fakes import image_report
 

@@ -23,7 +23,7 @@ def test_transcript(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("COLUMNS", "80")
     for name in ("FORCE_COLOR", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
-    for module in ("immure.scan.scanner", "immure.keymaterial.sources"):
+    for module in ("immure.scanning.scanner", "immure.keymaterial.sources"):
         monkeypatch.setitem(sys.modules, module, sys.modules.get(module, sys))
     fakes.install()
     steps = list(parse(path.read_text(encoding="utf-8")))

@@ -15,8 +15,8 @@ from immure.dumps.detect import FORMATS
 from immure.keymaterial.encodings import encodings, secret_numbers
 from immure.keymaterial.key import RsaNumbers
 from immure.keymaterial.private import ec_from_scalar, okp_from_seed, rsa_from_prime
-from immure.scan import plan
-from immure.scan.kernels import cpu
+from immure.scanning import plan
+from immure.scanning.kernels import cpu
 
 DESIGN = (ROOT / "docs" / "explanation" / "scan-design.md").read_text(encoding="utf-8")
 DULL = Fraction(2 << cpu.DULL_BITS, 1 << 64)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import reference
 from immure import ScanOptions, scan_report
-from immure.scan.finding import Finding, Occurrence, ScanReport
-from immure.scan.options import Mode
+from immure.scanning.finding import Finding, Occurrence, ScanReport
+from immure.scanning.options import Mode
 
 from drill.images import Image
 from drill.keys import write_jwks

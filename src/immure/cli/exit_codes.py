@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from immure.scan.finding import ScanReport
+    from immure.scanning.finding import ScanReport
 
 FailOn = Literal["findings", "incomplete", "never"]
 FAIL_ON: tuple[FailOn, ...] = ("findings", "incomplete", "never")

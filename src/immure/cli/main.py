@@ -67,7 +67,7 @@ class LazyGroup(click.Group):
 def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if not wanted or ctx.resilient_parsing:
         return
-    from immure.scan.report import tool
+    from immure.scanning.report import tool
 
     click.echo(f"{tool.NAME} {tool.version()}")
     ctx.exit()

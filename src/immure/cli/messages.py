@@ -10,7 +10,7 @@ import click
 
 def say(message: str) -> None:
     """One line on standard error, with foreign text in it made visible."""
-    from immure.scan.report.words import visible
+    from immure.scanning.report.words import visible
 
     click.echo(f"immure: {visible(message)}", err=True)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from immure.scan.options import DETECTORS
+from immure.scanning.options import DETECTORS
 
 if TYPE_CHECKING:
     TextType = click.ParamType[str]
@@ -72,6 +72,6 @@ class DetectorNames(NamesType):
 
 
 def _quoted(text: str) -> str:
-    from immure.scan.report.words import visible
+    from immure.scanning.report.words import visible
 
     return f"'{visible(text)}'"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from immure.scan.options import NoProgress, Progress
+from immure.scanning.options import NoProgress, Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -77,7 +77,7 @@ class Lines:
         """Wait for the report."""
 
     def _line(self, now: float) -> str:
-        from immure.scan.report.words import bytes_words, visible
+        from immure.scanning.report.words import bytes_words, visible
 
         rate = self._done / max(now - self._begun, 1e-3)
         words = f"{self._phase or 'reading'} {visible(self._path)}: {bytes_words(self._done)}"
@@ -101,7 +101,7 @@ class Bar:
 
     def start(self, path: str, total: int | None) -> None:
         """A new image: the bar begins anew."""
-        from immure.scan.report.words import shortened
+        from immure.scanning.report.words import shortened
 
         self._path, self._total = shortened(path, 30), total
         self.phase("reading")
@@ -119,7 +119,7 @@ class Bar:
 
     def found(self, line: str) -> None:
         """Print ``line`` above the bar."""
-        from immure.scan.report.words import visible
+        from immure.scanning.report.words import visible
 
         self._console.print(visible(line), markup=False, highlight=False, emoji=False)
 

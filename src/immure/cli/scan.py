@@ -15,12 +15,12 @@ from immure.cli.output import check_writable, open_output
 from immure.cli.parameters import DetectorNames, Target
 from immure.cli.progress import Reporter, reporter
 from immure.errors import InputError, UsageError
-from immure.scan.options import DETECTORS, Mode, ScanOptions
-from immure.scan.report.formats import FORMATS, Format, ReportOptions, format_of, write_report
+from immure.scanning.options import DETECTORS, Mode, ScanOptions
+from immure.scanning.report.formats import FORMATS, Format, ReportOptions, format_of, write_report
 
 if TYPE_CHECKING:
     from immure.keymaterial.key import PublicKey
-    from immure.scan.finding import Finding, ImageReport, ScanReport
+    from immure.scanning.finding import Finding, ImageReport, ScanReport
 
 #: A terminal report of several images that is longer than this is hard to read.
 _LONG = 200
@@ -174,7 +174,7 @@ def _run(
     targets: Sequence[str], keys: Sequence[PublicKey], options: ScanOptions, presentation: Presentation
 ) -> ScanReport | None:
     """The report, or None if the user broke the scan off."""
-    from immure.scan.scanner import scan_targets
+    from immure.scanning.scanner import scan_targets
 
     found: list[str] = []
     with reporter(quiet=presentation.quiet, color=presentation.color) as progress:
@@ -195,7 +195,7 @@ def _run(
 
 
 def _announce(image: ImageReport, finding: Finding, progress: Reporter, found: list[str]) -> None:
-    from immure.scan.report.words import key_words
+    from immure.scanning.report.words import key_words
 
     words = f"{key_words(finding.key)} in {image.path}"
     found.append(f"found so far: {words}")
@@ -230,7 +230,7 @@ def _advise(report: ScanReport, presentation: Presentation, lines: int) -> None:
     if presentation.quiet:
         return
     if presentation.output is not None:
-        from immure.scan.report.summary import overall
+        from immure.scanning.report.summary import overall
 
         say(f"{overall(report)}; the report is in {presentation.output}")
     long = presentation.format == "terminal" and len(report.images) > 1 and lines > _LONG

@@ -1,0 +1,167 @@
+"""Cuts an image into chunks, and runs work over them in order, on as many threads as wanted.
+
+A chunk has a *core*, and bytes around it (the overlap) so that what begins in the core is whole. Everything is found in exactly
+one core: so findings depend neither on the size of chunks nor on the number of threads.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import TypeVar
+
+from immure.dumps.dump import Image, Reader
+from immure.scanning.kernels.cpu import Workspace
+
+T = TypeVar("T")
+
+#: Bytes read on both sides of a core. Longer than any structure that is parsed, and than the 64 KiB from which
+#: on a run counts as noise, so that both ends of every shorter run that touches the core are seen.
+OVERLAP = 72 << 10
+_PAGE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of an image: findings that start in [start, stop) are its own; [read_start, read_stop) is read."""
+
+    start: int
+    stop: int
+    read_start: int
+    read_stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Bytes whose offsets are congruent to their addresses by the same amount modulo 8."""
+
+    start: int
+    stop: int
+    phase: int
+
+
+def _spans(image: Image) -> list[_Span]:
+    spans: list[_Span] = []
+    for region in image.regions:
+        if region.length <= 0:
+            continue
+        last = spans[-1] if spans else None
+        joined = last is not None and last.stop == region.offset
+        if region.address is None:
+            phase = last.phase if last is not None and joined else 0
+        else:
+            phase = (region.offset - region.address) % 8
+        if last is not None and joined and last.phase == phase:
+            spans[-1] = _Span(last.start, region.end, phase)
+        else:
+            spans.append(_Span(region.offset, region.end, phase))
+    return spans
+
+
+def plan_chunks(image: Image, chunk_bytes: int) -> Iterator[Chunk]:
+    """The chunks of an image in order of offset; holes of sparse files are left out.
+
+    Words are taken to be aligned where their *addresses* are, which in a minidump is not where their offsets are.
+    """
+    if image.reader.size is None and not image.regions:
+        yield from _endless(chunk_bytes)
+        return
+    for span in _spans(image):
+        yield from _cut(image.reader, span, chunk_bytes)
+
+
+def stream_chunks(chunk_bytes: int) -> Iterator[Chunk]:
+    """Chunks of an image whose end is not known yet; the caller stops at the first that is empty."""
+    return _endless(chunk_bytes)
+
+
+def _endless(chunk_bytes: int) -> Iterator[Chunk]:
+    start = 0
+    while True:
+        yield Chunk(start, start + chunk_bytes, max(0, start - OVERLAP), start + chunk_bytes + OVERLAP)
+        start += chunk_bytes
+
+
+def _cut(reader: Reader, span: _Span, chunk_bytes: int) -> Iterator[Chunk]:
+    base = span.start - (span.start - span.phase) % 8
+    done = span.start
+    for first, last in reader.extents(span.start, span.stop):
+        start = max(done, first)
+        while start < last:
+            # cut on a grid that does not depend on where the holes are
+            grid = base + ((start - base) // chunk_bytes + 1) * chunk_bytes
+            stop = min(grid, last, span.stop)
+            read_start = max(base, base + (start - base - OVERLAP) // 8 * 8, 0)
+            if read_start % 8 != base % 8:
+                read_start += (base - read_start) % 8
+            yield Chunk(start, stop, read_start, min(stop + OVERLAP, span.stop))
+            start = done = stop
+
+
+def load(reader: Reader, chunk: Chunk, space: Workspace) -> list[tuple[int, int]]:
+    """Fill the workspace with a chunk; the (offset, length) ranges that could not be read and are zero instead."""
+    wanted = chunk.read_stop - chunk.read_start
+    view = space.view[:wanted]
+    got = reader.read_into(chunk.read_start, view)
+    unreadable: list[tuple[int, int]] = []
+    while got < wanted:
+        at = chunk.read_start + got
+        if reader.size is not None and at >= reader.size:
+            break
+        resume = min(chunk.read_stop, (at // _PAGE + 1) * _PAGE)
+        view[got : resume - chunk.read_start] = bytes(resume - at)
+        unreadable.append((at, resume - at))
+        got = resume - chunk.read_start
+        if got < wanted:
+            got += reader.read_into(resume, view[got:])
+    space.set_length(got)
+    return unreadable
+
+
+def for_each_chunk(
+    chunks: Iterable[Chunk],
+    chunk_bytes: int,
+    work: Callable[[Workspace, Chunk], T],
+    threads: int,
+) -> Iterator[tuple[Chunk, T]]:
+    """Run ``work`` over the chunks and yield the results in the order of the chunks.
+
+    At most two chunks per thread are under way, whatever the size of the image.
+    """
+    capacity = chunk_bytes + 2 * OVERLAP + 16
+    if threads <= 1:
+        space = Workspace(capacity)
+        for chunk in chunks:
+            yield chunk, work(space, chunk)
+        space.wipe()
+        return
+    spaces: SimpleQueue[Workspace] = SimpleQueue()
+    for _ in range(threads):
+        spaces.put(Workspace(capacity))
+
+    def run(chunk: Chunk) -> T:
+        space = spaces.get()
+        try:
+            return work(space, chunk)
+        finally:
+            spaces.put(space)
+
+    pending: deque[tuple[Chunk, Future[T]]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="immure-scan") as pool:
+        try:
+            for chunk in chunks:
+                pending.append((chunk, pool.submit(run, chunk)))
+                if len(pending) > 2 * threads:
+                    done, future = pending.popleft()
+                    yield done, future.result()
+            while pending:
+                done, future = pending.popleft()
+                yield done, future.result()
+        finally:
+            for _, future in pending:
+                future.cancel()
+    for _ in range(threads):
+        spaces.get().wipe()

@@ -1,0 +1,123 @@
+"""Scalars of elliptic curves, and seeds and scalars of Ed25519, Ed448, X25519 and X448, as bytes in memory."""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Final, cast
+
+from immure.keymaterial.encodings import clamped
+from immure.keymaterial.key import EcNumbers, Numbers, OkpNumbers
+from immure.scanning.chunks import Chunk
+from immure.scanning.detectors import Detector, Examined
+from immure.scanning.kernels.cpu import Runs, Workspace, digit_windows
+from immure.scanning.kernels.ec import Hit, PointSet, candidates, read_number, unique, width_of
+from immure.scanning.kernels.ec_curves import Family, family_of
+from immure.scanning.plan import EDGE_WORDS, Plan, strict_runs, windows
+from immure.scanning.proofs import Proof, prove_scalar
+
+#: Layout and kind of the windows that are tried at every candidate of a family, and those tried only where all windows are visited (Java
+#: keeps word arrays, but never without the plain bytes).
+_NUMBERS: Final = (("le", "number"), ("be", "number"))
+_RARE_NUMBERS: Final = (("be32w", "number"),)
+_EDWARDS: Final = (("le", "seed"), ("le", "clamped"))
+#: In an image with fewer windows than this, windows are visited at every byte, not every eighth.
+EVERY_BYTE_BELOW: Final = 1 << 16
+
+
+class ScalarDetector(Detector):
+    """Looks for the private halves of all known points; the time does not depend on how many they are."""
+
+    name = "ec"
+    family = "scalars"
+
+    def __init__(self, curves: Mapping[str, Sequence[Numbers]], plan: Plan) -> None:
+        self._tier = plan.tier(self.family)
+        self._edge = EDGE_WORDS + 1 if self._tier == "edges" else None  # runs are one word longer at both ends
+        self._strict = plan.mode != "exhaustive"
+        self._step = 1 if self._tier == "all" and plan.counts.strict["all"] < EVERY_BYTE_BELOW else 8
+        families: dict[Family, list[Numbers]] = defaultdict(list)
+        for keys in curves.values():
+            for numbers in keys:
+                families[family_of(numbers)].append(numbers)
+        self._points = {family: PointSet(keys, family) for family, keys in families.items()}
+
+    @property
+    def unusable(self) -> list[tuple[Numbers, str]]:
+        """Keys that cannot be searched for, with the reason."""
+        return [entry for points in self._points.values() for entry in points.unusable]
+
+    def examine(self, space: Workspace, chunk: Chunk) -> Examined:
+        """Look at one chunk."""
+        result = Examined()
+        runs = strict_runs(space, self._tier)
+        if not len(runs):
+            return result
+        memory = space.view[: space.length]
+        found = candidates(memory, runs.flat(), step=self._step, strict=self._strict, edge=self._edge)
+        inside = unique(memory, _inside(found, chunk))
+        for family, points in self._points.items():
+            for layout, kind in self._kinds(family):
+                fitting = _fitting(inside, len(memory) - width_of(family, layout, kind))
+                result.proofs += self._search(memory, fitting, points, layout, kind, chunk)
+            if family not in ("25519", "448"):
+                result.proofs += self._digits(space, runs, points, chunk)
+        return result
+
+    def _kinds(self, family: Family) -> tuple[tuple[str, str], ...]:
+        if family in ("25519", "448"):
+            return _EDWARDS
+        return _NUMBERS + _RARE_NUMBERS if self._tier == "all" else _NUMBERS
+
+    def _digits(self, space: Workspace, runs: Runs, points: PointSet, chunk: Chunk) -> list[Proof]:
+        """Python's integers: digits of 30 bits, which the filter for random bytes does not expect."""
+        width = width_of(points.family, "py30", "number")
+        steps = windows(self._tier, 8)
+        found = array("q", digit_windows(space, runs, width, steps))
+        return self._search(space.view[: space.length], _inside(found, chunk), points, "py30", "number", chunk)
+
+    def at(self, memory: memoryview, offsets: Sequence[int], chunk: Chunk) -> list[Proof]:
+        """Try given offsets of bytes that were written as text: big-endian numbers and seeds."""
+        proofs: list[Proof] = []
+        for family, points in self._points.items():
+            for layout, kind in _EDWARDS if family in ("25519", "448") else (("be", "number"),):
+                width = width_of(family, layout, kind)
+                inside = array("q", [at for at in offsets if 0 <= at and at + width <= len(memory)])
+                proofs += self._search(memory, inside, points, layout, kind, chunk)
+        return proofs
+
+    def _search(
+        self, memory: memoryview, offsets: array[int], points: PointSet, layout: str, kind: str, chunk: Chunk
+    ) -> list[Proof]:
+        if not offsets:
+            return []
+        width = width_of(points.family, layout, kind)  # type: ignore[arg-type]
+        hits = points.search(memory, offsets, layout, kind)  # type: ignore[arg-type]
+        proofs = []
+        for hit in hits:
+            at = offsets[hit.candidate]
+            proof = _prove(hit, bytes(memory[at : at + width]), layout, chunk.read_start + at)
+            if proof is not None:
+                proofs.append(proof)
+        return proofs
+
+
+def _prove(hit: Hit, data: bytes, layout: str, offset: int) -> Proof | None:
+    numbers = cast(EcNumbers | OkpNumbers, hit.numbers)
+    if isinstance(numbers, EcNumbers):
+        return prove_scalar(numbers, hit.secret, read_number(data, layout), offset)  # type: ignore[arg-type]
+    if hit.secret != "seed" and not numbers.curve.startswith("X"):
+        data = clamped(numbers.curve, data)
+    return prove_scalar(numbers, hit.secret, data, offset)
+
+
+def _fitting(offsets: array[int], last: int) -> array[int]:
+    """Those at which the number ends within the buffer."""
+    return offsets if not offsets or max(offsets) <= last else array("q", [at for at in offsets if at <= last])
+
+
+def _inside(offsets: array[int], chunk: Chunk) -> array[int]:
+    """Those that start in the chunk's core."""
+    low, high = chunk.start - chunk.read_start, chunk.stop - chunk.read_start
+    return array("q", [at for at in offsets if low <= at < high])

@@ -1,0 +1,117 @@
+"""RSA primes and private exponents, in every layout in which runtimes keep big integers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from immure.keymaterial.key import RsaNumbers
+from immure.scanning.batch import Batch
+from immure.scanning.chunks import Chunk
+from immure.scanning.decode import decode
+from immure.scanning.detectors import Detector, Examined
+from immure.scanning.kernels.cpu import (
+    Exponents,
+    Moduli,
+    Runs,
+    Workspace,
+    rsa_exponents,
+    rsa_primes,
+    rsa_width,
+)
+from immure.scanning.plan import Plan, loose_runs, windows
+from immure.scanning.proofs import Proof, prove_exponent, prove_prime
+
+#: Layouts besides aligned ``le64``, and the step in bytes at which their windows are visited. Runtimes align word arrays to words;
+#: byte strings stand anywhere. (``le64`` at every byte costs as much as ``be`` and keeps findings independent of alignment.)
+LAYOUT_STEPS: Final[dict[str, int]] = {"be": 1, "le64": 1, "be32w": 4, "be64w": 8, "py30": 4, "smi28": 8}
+#: Up to this many keys each candidate is divided into each modulus; beyond, candidates are batched.
+DIRECT_KEYS: Final = 48
+
+
+class PrimeDetector(Detector):
+    """Primes of moduli whose primes have ``bits`` bits, in one layout.
+
+    Args:
+        secret: what a hit proves: ``prime``, or ``r`` for the layout ``negated``.
+    """
+
+    def __init__(
+        self, keys: Sequence[RsaNumbers], bits: int, layout: str, step: int, plan: Plan, family: str, secret: str = "prime"
+    ) -> None:
+        self.name = "montgomery" if secret == "r" else "rsa"
+        self.family = family
+        self._tier = plan.tier(family)
+        self._keys = list(keys)
+        self._layout = layout
+        self._windows = windows(self._tier, step)
+        self._width = rsa_width(layout, bits)
+        self._secret = secret
+        many = len(self._keys) > DIRECT_KEYS
+        self._moduli = Moduli([] if many else [key.n for key in self._keys], bits)
+        self._batch = Batch([key.n for key in self._keys]) if many else None
+
+    def examine(self, space: Workspace, chunk: Chunk) -> Examined:
+        """Look at one chunk."""
+        sparse = self._layout in ("py30", "smi28")
+        return self.examine_runs(space, chunk, loose_runs(space, self._tier, sparse=sparse))
+
+    def examine_runs(self, space: Workspace, chunk: Chunk, runs: Runs) -> Examined:
+        """Look at given runs of one chunk."""
+        result = Examined()
+        for at, index in rsa_primes(space, runs, self._layout, self._moduli, self._windows):
+            offset = chunk.read_start + at
+            if not chunk.start <= offset < chunk.stop:
+                continue
+            value = decode(bytes(space.view[at : at + self._width]), self._layout)
+            if index < 0:
+                result.queued.append((value, offset))
+            elif proof := prove_prime(self._keys[index], value, self._secret, offset):
+                result.proofs.append(proof)
+        return result
+
+    def settle(self, queued: list[tuple[int, int]]) -> list[Proof]:
+        """Batch the candidates."""
+        if self._batch is None:
+            return []
+        batch = self._batch
+        return self._proofs([hit for value, offset in queued for hit in batch.add(value, offset)])
+
+    def finish(self) -> list[Proof]:
+        """Test the last batch."""
+        return self._proofs(self._batch.flush()) if self._batch is not None else []
+
+    def _proofs(self, hits: list[tuple[int, int, int]]) -> list[Proof]:
+        proofs = (prove_prime(self._keys[key], factor, self._secret, offset) for offset, key, factor in hits)
+        return [proof for proof in proofs if proof is not None]
+
+
+class ExponentDetector(Detector):
+    """Private exponents of moduli of ``limbs`` · 128 bits, by their top 64 bits."""
+
+    name = "rsa"
+    family = "layouts"
+
+    def __init__(self, keys: Sequence[RsaNumbers], bits: int, layout: str, step: int, plan: Plan) -> None:
+        self._keys = list(keys)
+        self._layout = layout
+        self._tier = plan.tier(self.family)
+        self._windows = windows(self._tier, step)
+        self._exponents = Exponents([(key.n, key.e) for key in keys], (bits + 63) // 64)
+
+    def examine(self, space: Workspace, chunk: Chunk) -> Examined:
+        """Look at one chunk."""
+        return self.examine_runs(space, chunk, loose_runs(space, self._tier))
+
+    def examine_runs(self, space: Workspace, chunk: Chunk, runs: Runs) -> Examined:
+        """Look at given runs of one chunk."""
+        result = Examined()
+        width = 16 * self._exponents.limbs
+        for at, index in rsa_exponents(space, runs, self._layout, self._exponents, self._windows):
+            offset = chunk.read_start + at
+            if not chunk.start <= offset < chunk.stop:
+                continue
+            value = decode(bytes(space.view[at : at + width]), self._layout)
+            if proof := prove_exponent(self._keys[index], value, offset):
+                result.proofs.append(proof)
+        return result

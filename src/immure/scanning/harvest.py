@@ -1,0 +1,77 @@
+"""What the survey found becomes keys to search for, and proofs where it was a private key."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from immure.dumps.dump import Image
+from immure.keymaterial.key import Numbers, Origin, PublicKey
+from immure.keymaterial.structures import Hit, PrivateHit
+from immure.scanning.finding import Occurrence
+from immure.scanning.keyset import KeySet
+from immure.scanning.occurrences import occurrence
+from immure.scanning.proofs import Proof, proof_of_private
+
+
+class Harvest:
+    """Takes the hits of an image in order of offset.
+
+    Args:
+        keys: where public keys go to.
+        public: harvest keys whose public half stands in the image.
+        private: whole private keys are findings.
+    """
+
+    def __init__(self, keys: KeySet, *, public: bool, private: bool) -> None:
+        self._keys = keys
+        self._public = public
+        self._private = private
+        self._doubtful: list[PrivateHit] = []
+        self.proofs: dict[Numbers, Proof] = {}
+        self._places: dict[Numbers, list[tuple[int, int, str]]] = defaultdict(list)
+
+    def take(self, hit: Hit) -> None:
+        """Note one hit, whose offset is in the image."""
+        if isinstance(hit, PrivateHit):
+            if hit.proved:
+                self._take_private(hit)
+            else:
+                self._doubtful.append(hit)
+        elif self._public:
+            self._keys.add(_key(hit.key_numbers, hit), "harvested")
+
+    def settle(self) -> None:
+        """Bare scalars in scraps of structures count if their public half turned up somewhere."""
+        for hit in self._doubtful:
+            if hit.private.public in self._keys:
+                self._take_private(hit)
+        self._doubtful.clear()
+
+    def _take_private(self, hit: PrivateHit) -> None:
+        public = hit.private.public
+        if not self._private and not self._public:
+            return
+        self._keys.add(_key(public, hit), "unnamed" if self._private else "harvested")
+        if self._private:
+            self.proofs.setdefault(public, proof_of_private(hit.private, hit.encoding, hit.offset))
+            self._places[public].append((hit.offset, hit.length, hit.encoding))
+
+    def occurrences(self, image: Image) -> dict[Numbers, list[Occurrence]]:
+        """Where whole encoded private keys stand, by key."""
+        return {
+            numbers: [occurrence(image, offset, length, "key", encoding) for offset, length, encoding in places]
+            for numbers, places in self._places.items()
+        }
+
+
+def _key(numbers: Numbers, hit: Hit) -> PublicKey:
+    origin = Origin(
+        source="image",
+        kid=hit.kid,
+        issuer=hit.issuer,
+        cloud_instance_name=hit.cloud_instance_name,
+        use=hit.use,
+        alg=hit.alg,
+        harvested_at=hit.offset,
+    )
+    return PublicKey(numbers, origin)

@@ -1,0 +1,114 @@
+"""From candidates to certainty: what a scan has proved about which key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+
+from immure.errors import KeyFormatError
+from immure.keymaterial.encodings import SecretNumber, encodings, secret_numbers, whole_keys
+from immure.keymaterial.key import EcNumbers, Numbers, OkpNumbers, RsaNumbers
+from immure.keymaterial.private import (
+    PrivateKey,
+    ec_from_scalar,
+    okp_from_seed,
+    rsa_from_exponent,
+    rsa_from_prime,
+)
+from immure.scanning.kernels.cpu import EXPONENT_MULTIPLE
+from immure.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A key whose secret was found at ``offset``, why that is certain, and all that follows from it.
+
+    ``private`` is None if only a scalar of an octet key pair is known: its seed cannot be computed from that.
+    """
+
+    public: Numbers
+    words: str
+    offset: int
+    private: PrivateKey | None
+    scalar: Secret[bytes] | None = None
+
+    def needles(self) -> list[tuple[str, str, bytes]]:
+        """Every byte string to sweep for, as (secret, encoding, bytes); the bytes are secret."""
+        seen: set[bytes] = set()
+        result: list[tuple[str, str, bytes]] = []
+
+        def put(secret: str, encoding: str, data: bytes) -> None:
+            if len(data) >= 16 and data not in seen:
+                seen.add(data)
+                result.append((secret, encoding, data))
+
+        if self.private is not None:
+            for name, value in secret_numbers(self.private).items():
+                for encoding, data in encodings(name, value, self.private):
+                    put(name, encoding, data)
+            for encoding, data in whole_keys(self.private):
+                put("key", encoding, data)
+        elif self.scalar is not None:
+            scalar: SecretNumber = self.scalar.reveal()
+            put("scalar", "raw", self.scalar.reveal())
+            put("scalar", "be", self.scalar.reveal()[::-1])
+            del scalar
+        return result
+
+
+def prove_prime(public: RsaNumbers, value: int, secret: str, offset: int) -> Proof | None:
+    """``value`` (or a factor that it shares with n) is a prime factor of the key's modulus. ``secret`` names what was found."""
+    factor = gcd(value, public.n)
+    if not 1 < factor < public.n:
+        return None
+    try:
+        private = rsa_from_prime(public, factor)
+    except KeyFormatError:
+        return None
+    what = {
+        "prime": f"a {factor.bit_length()}-bit number divides n",
+        "r": f"R minus the number is a {factor.bit_length()}-bit factor of n (R mod p, a Montgomery constant)",
+        "rr": f"gcd(R² − the number, n) is a {factor.bit_length()}-bit factor of n (R² mod p, a Montgomery constant)",
+    }[secret]
+    return Proof(public, what, offset, private)
+
+
+def prove_exponent(public: RsaNumbers, value: int, offset: int) -> Proof | None:
+    """``value`` is a private exponent of the key."""
+    if not 1 < value < public.n:
+        return None
+    rest = public.e * EXPONENT_MULTIPLE * value % public.n
+    if min(rest, public.n - rest).bit_length() > public.n.bit_length() // 2 + 64:
+        return None  # all but a few false candidates end here, before anything costs time
+    try:
+        private = rsa_from_exponent(public, value)
+    except KeyFormatError:
+        return None
+    return Proof(public, "e times the number is 1 modulo λ(n), which factors n", offset, private)
+
+
+def prove_scalar(public: EcNumbers | OkpNumbers, secret: str, data: bytes | int, offset: int) -> Proof | None:
+    """The scalar, seed or clamped scalar ``data`` has the key's public point."""
+    try:
+        if isinstance(public, EcNumbers):
+            if not isinstance(data, int):
+                return None
+            private: PrivateKey = ec_from_scalar(public.curve, data)
+            if private.public != public:
+                return None
+            return Proof(public, "the number times G is the public point", offset, private)
+        if not isinstance(data, bytes):
+            return None
+        if secret == "seed" or public.curve in ("X25519", "X448"):
+            private = okp_from_seed(public.curve, data)
+            if private.public != public:
+                return None
+            return Proof(public, "the public key follows from these bytes as its seed", offset, private)
+    except KeyFormatError:
+        return None
+    return Proof(public, "the clamped number times B is the public point", offset, None, Secret(data))
+
+
+def proof_of_private(private: PrivateKey, encoding: str, offset: int) -> Proof:
+    """An encoded private key that parsed, and whose arithmetic held."""
+    return Proof(private.public, f"a whole private key ({encoding}) whose arithmetic holds", offset, private)

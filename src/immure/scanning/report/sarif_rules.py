@@ -1,0 +1,109 @@
+"""The rules of our SARIF reports, one for each kind of finding, and the weaknesses (CWE) behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from immure.scanning.finding import FindingKind
+
+CWE = "CWE"
+
+_TAXA = {
+    "528": "Exposure of Core Dump File to an Unauthorized Control Sphere",
+    "312": "Cleartext Storage of Sensitive Information",
+}
+
+TAXONOMY: dict[str, Any] = {
+    "name": CWE,
+    "organization": "MITRE",
+    "shortDescription": {"text": "The Common Weakness Enumeration"},
+    "informationUri": "https://cwe.mitre.org/",
+    "taxa": [
+        {
+            "id": number,
+            "name": name,
+            "shortDescription": {"text": name},
+            "helpUri": f"https://cwe.mitre.org/data/definitions/{number}.html",
+        }
+        for number, name in _TAXA.items()
+    ],
+}
+
+NOTIFICATIONS: list[dict[str, Any]] = [
+    {"id": name, "shortDescription": {"text": text}}
+    for name, text in {
+        "not-searched": "A part of an image was not searched; nothing can be concluded about it.",
+        "not-asked-for": "A detector was left out by the user; nothing can be concluded about what it finds.",
+        "image-error": "An image could not be read to its end.",
+        "image-warning": "An image is not quite what it should be.",
+    }.items()
+]
+
+_HELP = (
+    "Do not let the image leave the place where the key is allowed to be. Treat the key as compromised if it "
+    "already left: rotate it, and look for tokens that were signed with it and that you did not issue."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A kind of finding."""
+
+    id: str
+    name: str
+    short: str
+    full: str
+
+    def to_sarif(self) -> dict[str, Any]:
+        """The rule as a ``reportingDescriptor``."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "shortDescription": {"text": self.short},
+            "fullDescription": {"text": self.full},
+            "help": {"text": _HELP},
+            "defaultConfiguration": {"level": "error"},
+            "properties": {
+                "tags": ["security", "cryptography", *(f"external/cwe/cwe-{number}" for number in _TAXA)],
+                "precision": "very-high",
+                "problem.severity": "error",
+                "security-severity": "9.8",
+            },
+            "relationships": [
+                {
+                    "target": {
+                        "id": number,
+                        "index": index,
+                        "toolComponent": {"name": CWE, "index": 0},
+                    },
+                    "kinds": ["superset"],
+                }
+                for index, number in enumerate(_TAXA)
+            ],
+        }
+
+
+RULES: dict[FindingKind, Rule] = {
+    "named": Rule(
+        "immure/named-key",
+        "NamedPrivateKeyInImage",
+        "The private half of a key that you named is in a memory image.",
+        "A secret number of a key whose public half was given with --keys stands in the image. That it "
+        "belongs to this key is proved by arithmetic.",
+    ),
+    "harvested": Rule(
+        "immure/harvested-key",
+        "PrivateKeyOfPublicKeyInImage",
+        "The private half of a key whose public half is in the same image.",
+        "Nobody named the key: its public half was found in the image, as a certificate, key set or bare "
+        "number, and a secret number that belongs to it by arithmetic stands there too.",
+    ),
+    "unnamed": Rule(
+        "immure/unnamed-key",
+        "UnnamedPrivateKeyInImage",
+        "A whole private key that nobody named is in a memory image.",
+        "An encoded private key stands in the image, and its numbers are consistent. Whose key it is must be "
+        "found out by its fingerprint.",
+    ),
+}

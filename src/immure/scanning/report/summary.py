@@ -1,0 +1,171 @@
+"""What a report comes down to: the verdict, counts of what was found, and what was not searched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from immure.scanning.finding import Finding, ImageReport, NotSearched, Occurrence, ScanReport
+from immure.scanning.options import DETECTORS
+from immure.scanning.report.words import bytes_words, count_words, key_words, list_words, visible
+
+
+class Verdict(Enum):
+    """What can be said of an image."""
+
+    FOUND = "found"
+    CLEAN = "clean"
+    INCOMPLETE = "incomplete"
+    UNREADABLE = "unreadable"
+
+
+def verdict(image: ImageReport) -> Verdict:
+    """The verdict on one image: a key that was found outweighs what is not known."""
+    if image.findings:
+        return Verdict.FOUND
+    if image.error is not None:
+        return Verdict.UNREADABLE
+    return Verdict.CLEAN if image.complete else Verdict.INCOMPLETE
+
+
+def headline(image: ImageReport) -> str:
+    """The verdict as a sentence for people."""
+    match verdict(image):
+        case Verdict.FOUND:
+            return f"{_keys_found(image.findings)} in this image{_reservation(image)}"
+        case Verdict.UNREADABLE:
+            return f"not scanned to the end: {error_words(image)}"
+        case Verdict.CLEAN:
+            if image.size == 0:
+                return "nothing to search in it"
+            return f"no private key found; all {bytes_words(image.size)} were searched"
+        case Verdict.INCOMPLETE:
+            return f"no private key found so far{_reservation(image)}"
+
+
+def _keys_found(findings: list[Finding]) -> str:
+    if len(findings) == 1:
+        part = "the private half" if findings[0].whole else "a part of the private half"
+        return f"{part} of {key_words(findings[0].key)} is"
+    return f"the private halves of {count_words(len(findings), 'key')} are"
+
+
+def _reservation(image: ImageReport) -> str:
+    if image.error is not None:
+        return f", and the scan broke off: {error_words(image)}"
+    if not image.not_searched:
+        return ""
+    return f", but {bytes_words(bytes_not_searched(image.not_searched))} were not searched for everything"
+
+
+def error_words(image: ImageReport) -> str:
+    """Why the scan of an image broke off, without its path, which stands beside it in every report."""
+    return visible((image.error or "").removeprefix(f"{image.path}: "))
+
+
+def overall(report: ScanReport) -> str:
+    """The verdict on the whole run as a sentence."""
+    if not report.images:
+        return "nothing was scanned"
+    if len(report.images) == 1:
+        return headline(report.images[0])
+    images = count_words(len(report.images), "image")
+    keys = {finding.key.thumbprint for finding in report.findings}
+    if keys:
+        hit = sum(1 for image in report.images if image.findings)
+        halves = (
+            "the private half of 1 key is"
+            if len(keys) == 1
+            else f"the private halves of {len(keys):,} keys are"
+        )
+        return f"{halves} in {hit:,} of {images}"
+    incomplete = sum(1 for image in report.images if not image.complete)
+    if incomplete:
+        return f"no private key found so far, but {incomplete:,} of {images} could not be searched completely"
+    return f"no private key found in {images}, searched completely"
+
+
+def overall_verdict(report: ScanReport) -> Verdict:
+    """The verdict on the whole run: nothing scanned is not clean."""
+    verdicts = {verdict(image) for image in report.images}
+    if Verdict.FOUND in verdicts:
+        return Verdict.FOUND
+    if verdicts == {Verdict.CLEAN}:
+        return Verdict.CLEAN
+    return Verdict.UNREADABLE if verdicts <= {Verdict.UNREADABLE} else Verdict.INCOMPLETE
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How often one secret number stands in one encoding."""
+
+    secret: str
+    encoding: str
+    whole: int
+    partial: int
+
+
+def tally(occurrences: Iterable[Occurrence]) -> list[Tally]:
+    """Occurrences counted by secret and encoding, the most frequent first."""
+    counts: dict[tuple[str, str], list[int]] = {}
+    for occurrence in occurrences:
+        counts.setdefault((occurrence.secret, occurrence.encoding), [0, 0])[not occurrence.whole] += 1
+    tallies = [Tally(*name, whole=whole, partial=partial) for name, (whole, partial) in counts.items()]
+    return sorted(tallies, key=lambda entry: (-entry.whole - entry.partial, entry.secret, entry.encoding))
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Ranges of one image that one detector did not search for one reason."""
+
+    detector: str
+    reason: str
+    ranges: int
+    length: int
+    first: NotSearched
+
+
+def gaps(image: ImageReport) -> list[Gap]:
+    """What was not searched, grouped by detector and reason; the largest first."""
+    grouped: dict[tuple[str, str], list[NotSearched]] = {}
+    for entry in image.not_searched:
+        grouped.setdefault((entry.detector, entry.reason), []).append(entry)
+    found = [
+        Gap(detector, reason, len(entries), sum(entry.length for entry in entries), min(entries, key=_offset))
+        for (detector, reason), entries in grouped.items()
+    ]
+    return sorted(found, key=lambda gap: (-gap.length, gap.detector, gap.reason))
+
+
+def _offset(entry: NotSearched) -> int:
+    return entry.offset
+
+
+def bytes_not_searched(ranges: Iterable[NotSearched]) -> int:
+    """Bytes that at least one detector did not search: what two detectors left out counts once."""
+    total = reached = 0
+    for start, stop in sorted((entry.offset, entry.offset + entry.length) for entry in ranges):
+        total += max(0, stop - max(start, reached))
+        reached = max(reached, stop)
+    return total
+
+
+def detectors_words(detectors: Iterable[str]) -> str:
+    """The detectors that were used, as a list in words."""
+    names = [visible(name) for name in detectors]
+    return list_words(names) if names else "no detector"
+
+
+def not_asked_for(report: ScanReport) -> tuple[str, ...]:
+    """Detectors that exist but that this run was told not to use."""
+    return tuple(name for name in DETECTORS if name not in report.detectors)
+
+
+def keys_words(report: ScanReport) -> str:
+    """Which keys were looked for."""
+    if not report.keys:
+        return (
+            "no key was named: looked for keys whose public half, or whose whole private key, is in the image"
+        )
+    return f"looked for {count_words(len(report.keys), 'named key')} and for keys that the image itself names"

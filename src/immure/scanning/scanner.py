@@ -1,0 +1,256 @@
+"""The scan, readable from top to bottom: survey, search, sweep.
+
+>>> report = scan_targets(["app.core"], keys=keys)   # doctest: +SKIP
+>>> report.findings[0].proof                         # doctest: +SKIP
+'a 1024-bit number divides n'
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from immure.dumps.dump import Image, Missing
+from immure.dumps.open import Unreadable, open_images
+from immure.errors import ImmureError, UsageError
+from immure.keymaterial.key import Numbers, PublicKey
+from immure.scanning.chunks import Chunk, for_each_chunk, load, plan_chunks, stream_chunks
+from immure.scanning.finding import Finding, ImageReport, NotSearched, Occurrence, ScanReport
+from immure.scanning.harvest import Harvest
+from immure.scanning.kernels.cpu import Workspace
+from immure.scanning.keyset import KeySet
+from immure.scanning.occurrences import Place, Sweeper, tidy
+from immure.scanning.options import DETECTORS, NoProgress, Progress, ScanOptions
+from immure.scanning.plan import Counts, Plan, make_plan
+from immure.scanning.proofs import Proof
+from immure.scanning.search import Searcher
+from immure.scanning.survey import Surveyor
+from immure.scanning.texts import TextPool
+
+OnFinding = Callable[[ImageReport, Finding], None]
+T = TypeVar("T")
+
+
+class ImageScan:
+    """The scan of one image. ``run`` does everything; its steps are the methods below it, in order."""
+
+    def __init__(self, image: Image, named: KeySet, options: ScanOptions, progress: Progress) -> None:
+        self._image = image
+        self._options = options
+        self._progress = progress
+        self._keys = named.copy()
+        self._proofs: dict[Numbers, Proof] = {}
+        self._texts = TextPool()
+        self._structure = "structure" in options.detectors
+        self._harvest = Harvest(self._keys, public=options.harvest, private=self._structure)
+        self.report = ImageReport(image.path, image.format, image.reader.size or 0)
+
+    def run(self) -> ImageReport:
+        """Survey the image, search it for its keys and the named ones, sweep for all places of those that are there."""
+        began = time.perf_counter()
+        plan = make_plan(self._options.mode, self._survey())
+        self._search(plan)
+        self._search_texts(plan)
+        self._conclude(self._sweep())
+        self._describe(time.perf_counter() - began)
+        return self.report
+
+    def _survey(self) -> Counts:
+        options, counts = self._options, Counts()
+        reads = self._structure or options.harvest
+        surveyor = Surveyor(self._image.reader, structures=reads, texts=reads)
+        stream = self._image.reader.size is None
+        chunks = stream_chunks(options.chunk_bytes) if stream else plan_chunks(self._image, options.chunk_bytes)
+        self._progress.phase("survey")
+        for chunk, surveyed in self._each(chunks, surveyor.examine):
+            if stream and surveyed.length <= chunk.start - chunk.read_start:
+                break
+            counts.add(surveyed.counts)
+            self.report.not_searched += surveyed.not_searched
+            for hit in surveyed.hits:
+                self._harvest.take(hit)
+            if surveyed.texts is not None:
+                self._texts.add(surveyed.texts)
+        self._image.settle()
+        self._harvest.settle()
+        self._proofs.update(self._harvest.proofs)
+        return counts
+
+    def _search(self, plan: Plan) -> None:
+        size = self._image.reader.size or 0
+        searcher = Searcher(self._image.reader, self._keys, plan, self._options.detectors, _is_jvm(self._image))
+        if searcher.detectors:
+            self._progress.phase("search")
+            for _, examined in self._each(plan_chunks(self._image, self._options.chunk_bytes), searcher.examine):
+                self._prove(searcher.settle(examined))
+            self._prove(searcher.finish())
+        self.report.not_searched += searcher.not_searched(size)
+
+    def _search_texts(self, plan: Plan) -> None:
+        self._prove(self._texts.search(self._keys, self._options.detectors, plan))
+        self.report.not_searched += self._texts.not_searched
+
+    def _prove(self, proofs: Iterable[Proof]) -> None:
+        for proof in proofs:
+            known = self._proofs.get(proof.public)
+            # a proof by a whole key or seed says more than one by a mere scalar, from which no seed follows
+            if known is None or (known.private is None and proof.private is not None):
+                self._proofs[proof.public] = proof
+
+    def _sweep(self) -> dict[Numbers, list[Occurrence]]:
+        """Every place of every number of every proved key."""
+        found = self._harvest.occurrences(self._image)
+        if not self._proofs:
+            return found
+        sweeper = Sweeper(self._proofs.values())
+        reader = self._image.reader
+
+        def examine(space: Workspace, chunk: Chunk) -> list[Place]:
+            load(reader, chunk, space)
+            return sweeper.examine(space, chunk)
+
+        places: list[Place] = []
+        self._progress.phase("sweep")
+        for _, here in self._each(plan_chunks(self._image, self._options.chunk_bytes), examine):
+            places += here
+        for numbers, occurrences in sweeper.occurrences(places, self._image).items():
+            found.setdefault(numbers, []).extend(occurrences)
+        return found
+
+    def _conclude(self, found: dict[Numbers, list[Occurrence]]) -> None:
+        for numbers, proof in self._proofs.items():
+            entry = self._keys.get(numbers)
+            if entry is None:
+                continue
+            occurrences = tidy(found.get(numbers, []))
+            finding = Finding(entry.key, entry.kind, proof.words, occurrences, entry.others)
+            self.report.findings.append(finding)
+        self.report.findings.sort(key=lambda finding: finding.occurrences[0].offset if finding.occurrences else 0)
+
+    def _describe(self, seconds: float) -> None:
+        image, report = self._image, self.report
+        report.size = image.reader.size or sum(region.length for region in image.regions)
+        report.process, report.regions = image.process, image.regions
+        report.warnings += image.warnings
+        report.warnings += [
+            f"{key.label} key {key.thumbprint} is of a size that is not searched for" for key in self._keys.unsearchable()
+        ]
+        missing = (*image.missing, *image.reader.faults())
+        report.not_searched += [_missing(part, report.size) for part in dict.fromkeys(missing)]
+        report.not_searched.sort(key=lambda gap: (gap.offset, gap.length, gap.detector, gap.reason))
+        kinds = [entry.kind for entry in self._keys.entries()]
+        report.statistics.update(
+            seconds=round(seconds, 6), keys_named=kinds.count("named"), keys_harvested=kinds.count("harvested")
+        )
+
+    def _each(
+        self, chunks: Iterable[Chunk], work: Callable[[Workspace, Chunk], T]
+    ) -> Iterator[tuple[Chunk, T]]:
+        for chunk, result in for_each_chunk(chunks, self._options.chunk_bytes, work, self._options.threads):
+            yield chunk, result
+            self._progress.advance(chunk.stop - chunk.start)
+
+
+def _is_jvm(image: Image) -> bool:
+    return image.format == "hprof" or any("libjvm" in region.name for region in image.regions)
+
+
+def _missing(part: Missing, size: int) -> NotSearched:
+    offset = part.offset if part.offset is not None else size
+    return NotSearched(offset, part.length, "all", part.reason, part.address)
+
+
+def check_options(options: ScanOptions) -> None:
+    """Refuse options that make no sense.
+
+    Raises:
+        UsageError: a detector is unknown, or none is chosen; too few threads or bytes.
+    """
+    unknown = [name for name in options.detectors if name not in DETECTORS]
+    if unknown or not options.detectors:
+        raise UsageError(f"unknown detector {', '.join(unknown) or '(none)'}; there are {', '.join(DETECTORS)}")
+    if options.threads < 1 or options.chunk_bytes < 4096 or options.chunk_bytes % 4096:
+        raise UsageError("threads must be at least 1, chunk_bytes a multiple of 4,096")
+
+
+def scan_image(
+    image: Image,
+    keys: Sequence[PublicKey] = (),
+    options: ScanOptions | None = None,
+    progress: Progress | None = None,
+) -> ImageReport:
+    """Scan one open image.
+
+    Raises:
+        UsageError: the options make no sense.
+    """
+    options, progress = options or ScanOptions(), progress or NoProgress()
+    check_options(options)
+    progress.start(image.path, image.reader.size)
+    try:
+        return ImageScan(image, KeySet(keys), options, progress).run()
+    finally:
+        progress.finish(image.path)
+
+
+def scan_targets(
+    targets: Sequence[str],
+    *,
+    keys: Sequence[PublicKey] = (),
+    options: ScanOptions | None = None,
+    progress: Progress | None = None,
+    on_finding: OnFinding | None = None,
+) -> ScanReport:
+    """Scan everything in the targets: files, directories, archives, ``pid:N``, ``-``.
+
+    ``on_finding`` is called for each finding as soon as its image is done. What cannot be opened inside a target gets a report with an
+    ``error``.
+
+    Raises:
+        ImageError: a target itself cannot be opened.
+        UsageError: the options make no sense.
+    """
+    options = options or ScanOptions()
+    check_options(options)
+    began = time.perf_counter()
+    report = ScanReport(keys=list(keys), mode=options.mode, detectors=options.detectors)
+    for image_report in scan_each(targets, keys, options, progress):
+        report.images.append(image_report)
+        if on_finding is not None:
+            for finding in image_report.findings:
+                on_finding(image_report, finding)
+    seconds = time.perf_counter() - began
+    total = sum(image.size for image in report.images)
+    report.statistics = {"images": len(report.images), "bytes": total, "seconds": round(seconds, 6)}
+    return report
+
+
+def scan_each(
+    targets: Sequence[str],
+    keys: Sequence[PublicKey],
+    options: ScanOptions,
+    progress: Progress | None = None,
+) -> Iterator[ImageReport]:
+    """One report after the other; see :func:`scan_targets`."""
+    for target in targets:
+        for opened in open_images(target):
+            if isinstance(opened, Unreadable):
+                yield _unreadable(opened)
+                continue
+            with opened as image:
+                try:
+                    yield scan_image(image, keys, options, progress)
+                except UsageError:
+                    raise
+                except ImmureError as error:
+                    yield ImageReport(image.path, image.format, image.reader.size or 0, error=str(error))
+
+
+def _unreadable(opened: Unreadable) -> ImageReport:
+    report = ImageReport(opened.path, "none", 0)
+    if opened.skipped:
+        report.warnings.append(opened.reason)
+    else:
+        report.error = opened.reason
+    return report

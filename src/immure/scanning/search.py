@@ -1,0 +1,100 @@
+"""Second pass: candidates in memory, and in text, against all keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from immure.dumps.dump import Reader
+from immure.keymaterial.key import RsaNumbers
+from immure.scanning.chunks import Chunk, load
+from immure.scanning.detectors import Detector, Examined
+from immure.scanning.detectors.rsa import DIRECT_KEYS, LAYOUT_STEPS, ExponentDetector, PrimeDetector
+from immure.scanning.finding import NotSearched
+from immure.scanning.kernels.cpu import Workspace
+from immure.scanning.keyset import KeySet
+from immure.scanning.plan import Plan, Tier
+from immure.scanning.proofs import Proof
+
+_REASONS: dict[Tier, str] = {
+    "quiet": "quick mode: noise (64 KiB or more of random-looking pages) was left out",
+    "edges": "quick mode: only windows at the ends of runs of words that are not dull were searched",
+}
+
+
+class Searcher:
+    """Runs every detector over chunks; one for an image, used by all threads."""
+
+    def __init__(self, reader: Reader, keys: KeySet, plan: Plan, detectors: Sequence[str], is_jvm: bool = False) -> None:
+        brief_layouts = {"be32w": 8} if is_jvm else {"be": 8}
+        self._reader = reader
+        self._plan = plan
+        self.detectors: list[Detector] = []
+        self._min_bytes = 8 * min(((bits + 63) // 64 for bits in keys.rsa_by_prime_bits()), default=8)
+        for bits, numbers in keys.rsa_by_prime_bits().items():
+            self.detectors += _rsa_detectors(keys, numbers, bits, plan, detectors, brief_layouts)
+        curves = keys.on_curves()
+        if "ec" in detectors and curves:
+            from immure.scanning.detectors.ec import ScalarDetector
+
+            self.detectors.append(ScalarDetector(curves, plan))
+
+    def examine(self, space: Workspace, chunk: Chunk) -> list[Examined]:
+        """One chunk, by every detector; in the order of ``detectors``."""
+        load(self._reader, chunk, space)
+        if not space.find_runs():
+            return []
+        space.find_quiet_runs(chunk.read_start)
+        space.find_ends(self._min_bytes)
+        return [detector.examine(space, chunk) for detector in self.detectors]
+
+    def settle(self, examined: Sequence[Examined]) -> list[Proof]:
+        """What one chunk's results prove, together with those before."""
+        proofs: list[Proof] = []
+        for detector, result in zip(self.detectors, examined, strict=False):
+            proofs += result.proofs
+            if result.queued:
+                proofs += detector.settle(result.queued)
+        return proofs
+
+    def finish(self) -> list[Proof]:
+        """What is left to prove at the end of the image."""
+        return [proof for detector in self.detectors for proof in detector.finish()]
+
+    def not_searched(self, size: int) -> list[NotSearched]:
+        """What the plan left out, once per detector and reason."""
+        result: dict[tuple[str, Tier], NotSearched] = {}
+        for detector in self.detectors:
+            tier = self._plan.tier(detector.family)
+            left = self._plan.left_out(detector.family)
+            if left:
+                reason = f"{_REASONS[tier]} ({left} windows were not; --mode exhaustive searches them)"
+                result.setdefault((detector.name, tier), NotSearched(0, size, detector.name, reason))
+        return sorted(result.values())
+
+
+def _rsa_detectors(
+    keys: KeySet, numbers: list[RsaNumbers], bits: int, plan: Plan, names: Sequence[str], brief_layouts: dict[str, int]
+) -> list[Detector]:
+    """The detectors of RSA keys of one size. Named keys are divided one by one; with many others, those are batched."""
+    named = {key for key in numbers if (entry := keys.get(key)) is not None and entry.kind == "named"}
+    groups = [sorted(named, key=numbers.index), [key for key in numbers if key not in named]]
+    result: list[Detector] = []
+    for group in filter(None, groups):
+        is_named = group is groups[0]
+        family = "primes" if is_named and len(group) <= DIRECT_KEYS else "many"
+        # a trust store in the image brings hundreds of keys: of a large image, those nobody named get the commonest layouts only
+        brief = not is_named and plan.tier("layouts") == "edges"
+        if "rsa" in names:
+            result.append(PrimeDetector(group, bits, "le64", 8, plan, family))
+            for layout, step in (brief_layouts if brief else LAYOUT_STEPS).items():
+                result.append(PrimeDetector(group, bits, layout, step, plan, "layouts"))
+        if "rsa" in names and not brief:
+            result.append(ExponentDetector(group, bits, "le64", 8, plan))
+            result.append(ExponentDetector(group, bits, "be", 1, plan))
+        if "montgomery" in names and bits % 64 == 0 and not brief:
+            result.append(PrimeDetector(group, bits, "negated", 8, plan, "layouts", "r"))
+    if "montgomery" in names:
+        from immure.scanning.detectors.montgomery import SquareDetector
+
+        result.append(SquareDetector(numbers, bits, plan))
+    return result

@@ -1,0 +1,81 @@
+"""First pass: what is in the image? Runs are counted, public keys harvested, encoded private keys parsed, long text gathered.
+
+What is harvested here is searched for by the second pass everywhere in the image, also before the place where it stood.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from immure.dumps.dump import Reader
+from immure.keymaterial.structures import ANCHORS, Hit, parse_at
+from immure.scanning.chunks import Chunk, load
+from immure.scanning.finding import NotSearched
+from immure.scanning.kernels.cpu import Anchors, Workspace, text_runs
+from immure.scanning.plan import Counts, count
+from immure.scanning.texts import Texts, decode_texts, shifted
+
+#: Bytes around a run in which an anchor may begin: headers of structures often stand in dull words.
+ANCHOR_PAD: Final = 16
+#: Anchors parsed in one chunk; a chunk that has more (hostile, or a table of them) is searched up to there.
+ANCHOR_LIMIT: Final = 1 << 16
+#: Shortest run of base64 or hex characters that is decoded: 32 bytes take 43 and 64.
+TEXT_CHARS: Final = 42
+
+
+@dataclass
+class Surveyed:
+    """What the survey saw in one chunk."""
+
+    counts: Counts = field(default_factory=Counts)
+    hits: list[Hit] = field(default_factory=list)
+    texts: Texts | None = None
+    not_searched: list[NotSearched] = field(default_factory=list)
+    length: int = 0
+
+
+class Surveyor:
+    """Surveys chunks; one for an image, used by all threads."""
+
+    def __init__(self, reader: Reader, *, structures: bool, texts: bool) -> None:
+        self._reader = reader
+        self._structured = structures
+        self._texts = texts
+        self._anchors = Anchors([anchor.needle for anchor in ANCHORS])
+
+    def examine(self, space: Workspace, chunk: Chunk) -> Surveyed:
+        """Survey one chunk."""
+        result = Surveyed()
+        for offset, length in load(self._reader, chunk, space):
+            if offset < chunk.stop and offset + length > chunk.start:
+                result.not_searched.append(NotSearched(offset, length, "all", "could not be read"))
+        result.length = space.length
+        if not space.find_runs():
+            return result
+        space.find_quiet_runs(chunk.read_start)
+        result.counts = count(space)
+        if self._structured:
+            self._structures(space, chunk, result)
+        if self._texts:
+            self._text(space, chunk, result)
+        return result
+
+    def _structures(self, space: Workspace, chunk: Chunk, result: Surveyed) -> None:
+        places, searched = self._anchors.find(space, pad=ANCHOR_PAD, limit=ANCHOR_LIMIT)
+        view = space.view[: space.length]
+        for at, index in places:
+            if chunk.start <= chunk.read_start + at < chunk.stop:
+                result.hits.extend(shifted(hit, chunk.read_start) for hit in parse_at(view, ANCHORS[index], at))
+        stopped = chunk.read_start + searched
+        if searched < space.length and stopped < chunk.stop:
+            reason = f"more than {ANCHOR_LIMIT} possible structures in one chunk"
+            start = max(stopped, chunk.start)
+            result.not_searched.append(NotSearched(start, chunk.stop - start, "structure", reason))
+
+    def _text(self, space: Workspace, chunk: Chunk, result: Surveyed) -> None:
+        low, high = chunk.start - chunk.read_start, chunk.stop - chunk.read_start
+        runs = [run for run in text_runs(space, pad=ANCHOR_PAD, min_chars=TEXT_CHARS) if low <= run[0] < high]
+        if runs:
+            result.texts, hits = decode_texts(space, runs, chunk, self._anchors)
+            result.hits.extend(shifted(hit, chunk.read_start) for hit in hits)

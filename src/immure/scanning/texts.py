@@ -1,0 +1,149 @@
+"""Key material written as text: what long runs of base64 and hex characters say, decoded at every phase, and searched as bytes."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from immure.keymaterial.structures import Hit
+from immure.keymaterial.texts import structures_in_text
+from immure.scanning.chunks import Chunk
+from immure.scanning.detectors.rsa import ExponentDetector, PrimeDetector
+from immure.scanning.finding import NotSearched
+from immure.scanning.kernels.cpu import Anchors, DecodedTexts, Runs, Workspace, text_decode
+from immure.scanning.keyset import KeySet
+from immure.scanning.plan import Counts, Plan, make_plan
+from immure.scanning.proofs import Proof
+
+#: Decoded bytes kept until all keys are known; what comes after is reported as not searched.
+POOL_BYTES: Final = 64 << 20
+#: Decoded bytes up to which numbers are searched for anywhere in them; beyond, in quick mode, at the ends of texts only.
+EVERYWHERE_BYTES: Final = 1 << 20
+#: Anchors in the decoded texts of one chunk that are followed up.
+_ANCHOR_LIMIT: Final = 1 << 14
+#: Widths of scalars and seeds in bytes.
+_SCALARS: Final = (32, 48, 57, 66)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The texts of one chunk, decoded; ``starts`` are their offsets in the image."""
+
+    decoded: DecodedTexts
+    starts: tuple[int, ...]
+    length: int
+
+
+def decode_texts(
+    space: Workspace, runs: Sequence[tuple[int, int, int]], chunk: Chunk, anchors: Anchors
+) -> tuple[Texts, list[Hit]]:
+    """Decode a chunk's runs of characters; the texts, and the structures in them with offsets in the buffer."""
+    decoded = text_decode(space, runs)
+    offsets = [place[0] for place in decoded.places]
+    suspicious = {
+        decoded.places[bisect_right(offsets, at) - 1][2]
+        for at, _ in anchors.find_all(decoded.data, limit=_ANCHOR_LIMIT)
+    }
+    view = space.view[: space.length]
+    hits = [hit for index in sorted(suspicious) for hit in structures_in_text(view, *runs[index])]
+    starts = tuple(chunk.read_start + start for start, _, _ in runs)
+    return Texts(decoded, starts, sum(length for _, length, _ in runs)), hits
+
+
+def shifted(hit: Hit, by: int) -> Hit:
+    """The hit at its place in the image."""
+    return replace(hit, offset=hit.offset + by)
+
+
+class TextPool:
+    """Decoded texts of an image, until all keys are known."""
+
+    def __init__(self) -> None:
+        self._texts: list[Texts] = []
+        self._size = 0
+        self.not_searched: list[NotSearched] = []
+
+    def add(self, texts: Texts) -> None:
+        """Keep one chunk's texts."""
+        size = len(texts.decoded.data)
+        if self._size + size > POOL_BYTES:
+            reason = f"more than {POOL_BYTES >> 20} MiB of decoded text"
+            for detector in ("rsa", "ec"):
+                self.not_searched.append(NotSearched(texts.starts[0], texts.length, detector, reason))
+            return
+        self._size += size
+        self._texts.append(texts)
+
+    def search(self, keys: KeySet, detectors: Sequence[str], plan: Plan) -> list[Proof]:
+        """Search the decoded bytes for the keys; empties the pool."""
+        everywhere = plan.mode == "exhaustive" or self._size <= EVERYWHERE_BYTES
+        if not everywhere:
+            reason = "quick mode: base64 and hex texts were searched for numbers at their ends only"
+            for detector in ("rsa", "ec"):
+                if detector in detectors:
+                    length = sum(texts.length for texts in self._texts)
+                    self.not_searched.append(NotSearched(self._texts[0].starts[0], length, detector, reason))
+        search = _TextSearch(keys, detectors, everywhere)
+        texts, self._texts = self._texts, []
+        return [proof for one in texts for proof in search.run(one)]
+
+
+class _TextSearch:
+    """The detectors of big-endian numbers, made once for all texts."""
+
+    def __init__(self, keys: KeySet, detectors: Sequence[str], everywhere: bool) -> None:
+        plan = make_plan("exhaustive" if everywhere else "quick", Counts() if everywhere else Counts.unbounded())
+        self._everywhere = everywhere
+        self._primes: list[PrimeDetector] = []
+        self._exponents: list[ExponentDetector] = []
+        for bits, numbers in keys.rsa_by_prime_bits().items() if "rsa" in detectors else ():
+            self._primes.append(PrimeDetector(numbers, bits, "be", 1, plan, "layouts"))
+            self._exponents.append(ExponentDetector(numbers, bits, "be", 1, plan))
+        self._scalars = None
+        curves = keys.on_curves()
+        if "ec" in detectors and curves:
+            from immure.scanning.detectors.ec import ScalarDetector
+
+            self._scalars = ScalarDetector(curves, plan)
+
+    def run(self, texts: Texts) -> list[Proof]:
+        """All proofs in one chunk's texts."""
+        data, places = texts.decoded.data, texts.decoded.places
+        space = Workspace(len(data))
+        space.view[: len(data)] = data
+        space.set_length(len(data))
+        chunk = Chunk(0, len(data), 0, len(data))
+        runs = Runs(len(places))
+        runs.set([(at, (at + length + 7) // 8 * 8) for at, length, _, _ in places])
+        proofs: list[Proof] = []
+        for prime in self._primes:
+            examined = prime.examine_runs(space, chunk, runs)
+            proofs += examined.proofs + prime.settle(examined.queued) + prime.finish()
+        for exponent in self._exponents:
+            proofs += exponent.examine_runs(space, chunk, runs).proofs
+        if self._scalars is not None:
+            proofs += self._scalars.at(space.view[: space.length], self._starts(places), chunk)
+        space.wipe()
+        data[:] = bytes(len(data))
+        offsets = [place[0] for place in places]
+        return [
+            replace(
+                proof,
+                offset=texts.starts[places[bisect_right(offsets, proof.offset) - 1][2]],
+                words=f"{proof.words} (written as text)",
+            )
+            for proof in proofs
+        ]
+
+    def _starts(self, places: Sequence[tuple[int, int, int, int]]) -> list[int]:
+        """Where scalars may begin: at either end of a text; of many texts, only in those that are hardly longer."""
+        starts: set[int] = set()
+        for at, length, _, phase in places:
+            if self._everywhere:
+                starts.add(at)
+                starts.update(at + length - width for width in _SCALARS if length > width)
+            elif phase == 0 and any(width <= length <= width + 2 for width in _SCALARS):
+                starts.add(at)
+        return sorted(starts)
