@@ -1,9 +1,10 @@
-"""Build the images that the benchmarks run on: real cores of services with ordinary data in them, and two extremes.
+"""Build the images that the benchmarks run on: real cores of services with ordinary data in them, and two
+extremes.
 
     python benchmarks/images.py [--dir DIRECTORY] [NAME...]
 
-Each image is a folder with ``image``, ``keys.jwks`` (public) and ``truth.json``. The data is seeded, the keys are fresh.
-An image that is there already is kept.
+Each image is a folder with ``image``, ``keys.jwks`` (public) and ``truth.json``. The data is seeded, the keys
+are fresh. An image that is there already is kept.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ GIGABYTE = 1 << 30
 BLOCK = 1 << 24
 
 
-def _service(argv: list[str], megabytes: int, env: dict[str, str] | None = None) -> Callable[[Scene], crash.Target]:
+def _service(
+    argv: list[str], megabytes: int, env: dict[str, str] | None = None
+) -> Callable[[Scene], crash.Target]:
     def start(scene: Scene) -> crash.Target:
         line = ["nice", *argv, str(scene.directory), str(megabytes), *scene.kinds]
         return crash.start(line, scene.directory, env=env, timeout=900)

@@ -9,6 +9,7 @@ from typing import Any
 
 import images  # noqa: F401  (puts tests/ on the path)
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
 from drill import keys
 
 MANY = 10_000
@@ -25,7 +26,8 @@ def _prime_pool(path: Path) -> list[int]:
 
 
 def many_rsa(planted: Path, count: int, directory: Path) -> Path:
-    """A JWKS of ``count`` RSA-2048 keys: the planted one first, then products of pairs out of a pool of primes."""
+    """A JWKS of ``count`` RSA-2048 keys: the planted one first, then products of pairs out of a pool of
+    primes."""
     path = directory / f"rsa-{count}-{planted.parent.name}.jwks"
     first = [key for key in _load(planted) if key["kty"] == "RSA"]
     pool = _prime_pool(directory / "primes.json") if count > 1 else []
@@ -52,7 +54,12 @@ def _load(path: Path) -> list[dict[str, Any]]:
 
 
 def _rsa_jwk(n: int, kid: str) -> dict[str, str]:
-    return {"kty": "RSA", "kid": kid, "n": keys.b64url(n.to_bytes(-(-n.bit_length() // 8), "big")), "e": "AQAB"}
+    return {
+        "kty": "RSA",
+        "kid": kid,
+        "n": keys.b64url(n.to_bytes(-(-n.bit_length() // 8), "big")),
+        "e": "AQAB",
+    }
 
 
 def _p384() -> dict[str, str]:

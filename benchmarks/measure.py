@@ -119,6 +119,10 @@ def save(name: str, content: dict[str, Any]) -> Path:
     """Write results with machine, commit and command."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    head = {"machine": machine(), "commit": commit(), "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])}
+    head = {
+        "machine": machine(),
+        "commit": commit(),
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }
     path.write_text(json.dumps({**head, **content}, indent=1) + "\n")
     return path

@@ -1,7 +1,9 @@
-"""The usual tools on the same image, with a time limit: how long they take, and which of the planted keys they found.
+"""The usual tools on the same image, with a time limit: how long they take, and which of the planted keys
+they found.
 
-Used by ``scan_speed.py`` and by the demonstration. A tool has found a key if it shows a private number of it, shows its modulus as that of a private key, or points to a
-place from which the number follows within an encoded key. That is lenient: a match on a header counts.
+Used by ``scan_speed.py`` and by the demonstration. A tool has found a key if it shows a private number of it,
+shows its modulus as that of a private key, or points to a place from which the number follows within an
+encoded key. That is lenient: a match on a header counts.
 """
 
 from __future__ import annotations
@@ -71,7 +73,9 @@ def planted(folder: Path) -> list[Planted]:
     with (folder / "image").open("rb") as file:
         descriptor = file.fileno()
         return [
-            Planted(row["kid"], row["encoding"], row["offset"], os.pread(descriptor, row["length"], row["offset"]))
+            Planted(
+                row["kid"], row["encoding"], row["offset"], os.pread(descriptor, row["length"], row["offset"])
+            )
             for row in rows
         ]
 
@@ -89,7 +93,9 @@ def _uint(text: str) -> int:
 def _by_text(output: str, numbers: list[Planted], _moduli: dict[str, int]) -> set[str]:
     """Tools that show the text they found; JSON writes its line ends as two characters."""
     shown = re.sub(r"\\[nr]|\s", "", output).encode(errors="replace")
-    texts = {(one.kid, re.sub(rb"\\[nr]|\s", b"", one.data)) for one in numbers if one.encoding in ENCODED[1:]}
+    texts = {
+        (one.kid, re.sub(rb"\\[nr]|\s", b"", one.data)) for one in numbers if one.encoding in ENCODED[1:]
+    }
     return {kid for kid, text in texts if text in shown}
 
 
@@ -131,7 +137,9 @@ PEERS = (
     Peer("yara", lambda image: ["yara", "-p", "1", "-s", str(RULES), image], _by_offset),
     Peer(
         "kingfisher",
-        _python_tool("kingfisher", "scan", "--jobs", "1", "--no-validate", "--no-update-check", "--format", "json"),
+        _python_tool(
+            "kingfisher", "scan", "--jobs", "1", "--no-validate", "--no-update-check", "--format", "json"
+        ),
         _by_text,
     ),
     Peer("detect-secrets", _python_tool("detect-secrets", "scan", "--all-files"), _by_verdict),
@@ -156,4 +164,3 @@ def run(peer: Peer, folder: Path, limit: float) -> Result:
         text = output.read().decode(errors="replace")
     found = peer.found(text, planted(folder), moduli(folder))
     return Result(peer.name, seconds, sorted(found), note)
-

@@ -2,8 +2,9 @@
 
     python benchmarks/scan_speed.py [--dir DIRECTORY] [--rounds N] [--quick]
 
-Page cache warm, one core (``taskset``), all peers in the same run, medians of several rounds in which the commands take
-turns. ``--quick`` leaves out what takes minutes (exhaustive mode, most peers). Writes ``results/scan_speed.json``.
+Page cache warm, one core (``taskset``), all peers in the same run, medians of several rounds in which the
+commands take turns. ``--quick`` leaves out what takes minutes (exhaustive mode, most peers). Writes
+``results/scan_speed.json``.
 """
 
 from __future__ import annotations
@@ -178,7 +179,14 @@ def two_threads(bench: Bench, scratch: Path) -> None:
     folder = bench.folder("python-service")
     jwks = key_sets.ten_mixed(folder / "keys.jwks", scratch)
     rows = [
-        bench.run(Case(f"ten mixed keys, {threads} thread(s)", "python-service", Scan(folder / "image", jwks, threads=threads), planted=3))
+        bench.run(
+            Case(
+                f"ten mixed keys, {threads} thread(s)",
+                "python-service",
+                Scan(folder / "image", jwks, threads=threads),
+                planted=3,
+            )
+        )
         for threads in (1, 2)
     ]
     gain = rows[0]["seconds"] / rows[1]["seconds"]
@@ -189,7 +197,10 @@ def compressed(bench: Bench, scratch: Path, plain: dict[str, Any]) -> None:
     """A compressed core, against the decompressor alone and against the plain scan."""
     folder = bench.folder("python-service")
     jwks = key_sets.many_rsa(folder / "keys.jwks", 1, scratch)
-    for ending, pack, unpack in ((".zst", ["zstd", "-q", "-1", "-c"], ["zstd", "-dc"]), (".gz", ["gzip", "-1c"], ["gzip", "-dc"])):
+    for ending, pack, unpack in (
+        (".zst", ["zstd", "-q", "-1", "-c"], ["zstd", "-dc"]),
+        (".gz", ["gzip", "-1c"], ["gzip", "-dc"]),
+    ):
         if peers.tool(pack[0]) is None:
             print(f"compressed {ending}: {pack[0]} is not installed", flush=True)
             continue
@@ -201,7 +212,9 @@ def compressed(bench: Bench, scratch: Path, plain: dict[str, Any]) -> None:
         row = bench.run(Case(f"one RSA-2048 key, rsa only, {ending}", "python-service", scan))
         share = max(alone, plain["seconds"]) / row["seconds"]
         row["decompressor_seconds"] = round(alone, 3)
-        bench.judge(f"{ending}: speed by the lower of decompressor and scanner", share, ">= 0.9", share >= 0.9)
+        bench.judge(
+            f"{ending}: speed by the lower of decompressor and scanner", share, ">= 0.9", share >= 0.9
+        )
         path.unlink()
 
 
@@ -214,7 +227,10 @@ def recall(bench: Bench, names: tuple[str, ...], limit: float) -> list[dict[str,
             result = peers.run(peer, folder, limit)
             rows.append({"image": name, **vars(result)})
             took = "-" if result.seconds is None else f"{result.seconds:8.2f} s"
-            print(f"{name:16} {peer.name:16} {took:>11}  keys found: {len(result.found)}  {result.note}", flush=True)
+            print(
+                f"{name:16} {peer.name:16} {took:>11}  keys found: {len(result.found)}  {result.note}",
+                flush=True,
+            )
     return rows
 
 

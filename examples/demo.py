@@ -1,7 +1,8 @@
 """The incident in one minute: a token signer crashes, and its core dump holds the signing key.
 
-``make demo`` runs this. It starts ``token_signer.py``, crashes it for real, lets the usual tools search the core, and then
-``immure scan``, which is given nothing but the public keys. Everything is deleted at the end: the core *is* the key.
+``make demo`` runs this. It starts ``token_signer.py``, crashes it for real, lets the usual tools search the
+core, and then ``immure scan``, which is given nothing but the public keys. Everything is deleted at the end:
+the core *is* the key.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: E402
+
 from drill import crash  # noqa: E402
 
 RULES = ROOT / "benchmarks" / "private_keys.yar"
@@ -112,7 +114,9 @@ def by_place(output: bytes, core: Path, _n: int) -> tuple[str, bool]:
     """yara prints places: see whether a key stands there."""
     data = core.read_bytes()
     places = [int(place, 16) for place in re.findall(rb"^0x([0-9a-f]+):", output, re.MULTILINE)]
-    keys = sum(keys_in(data[place : place + 8192]) or reads_as_der(data[place : place + 4096]) for place in places)
+    keys = sum(
+        keys_in(data[place : place + 8192]) or reads_as_der(data[place : place + 4096]) for place in places
+    )
     return f"{len(places)} hits, {keys} of them a key", keys > 0
 
 

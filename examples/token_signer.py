@@ -2,8 +2,9 @@
 
     python examples/token_signer.py PORT
 
-``GET /jwks.json`` gives the public keys, ``GET /token?sub=NAME&alg=RS256`` (or ``ES256``) a signed token. The private keys
-are made in memory and are never written as PEM or DER: as careful as such a service can be in one process.
+``GET /jwks.json`` gives the public keys, ``GET /token?sub=NAME&alg=RS256`` (or ``ES256``) a signed token. The
+private keys are made in memory and are never written as PEM or DER: as careful as such a service can be in
+one process.
 """
 
 from __future__ import annotations
@@ -39,7 +40,13 @@ def jwks() -> dict[str, object]:
     n, point = RSA_KEY.public_key().public_numbers(), EC_KEY.public_key().public_numbers()
     x, y = (b64url(value.to_bytes(32, "big")) for value in (point.x, point.y))
     common = {"use": "sig", "issuer": ISSUER}
-    rsa_jwk = {"kty": "RSA", "kid": "consumer-2016", "alg": "RS256", "n": b64url_uint(n.n), "e": b64url_uint(n.e)}
+    rsa_jwk = {
+        "kty": "RSA",
+        "kid": "consumer-2016",
+        "alg": "RS256",
+        "n": b64url_uint(n.n),
+        "e": b64url_uint(n.e),
+    }
     ec_jwk = {"kty": "EC", "kid": "consumer-2023", "alg": "ES256", "crv": "P-256", "x": x, "y": y}
     return {"keys": [rsa_jwk | common, ec_jwk | common]}
 
@@ -62,7 +69,7 @@ def sign(subject: str, algorithm: str) -> str:
 class Handler(BaseHTTPRequestHandler):
     """Answers the two requests."""
 
-    def do_GET(self) -> None:  # noqa: N802 (the base class names it)
+    def do_GET(self) -> None:
         """Serve the keys or a token."""
         url = urlsplit(self.path)
         asked = {name: values[0] for name, values in parse_qs(url.query).items()}

@@ -1,9 +1,10 @@
 """The slow, plain search that the scanner is held against.
 
-It knows the private numbers, derives everything that gives a key away, writes each of them in every layout that real
-programs were seen to use, and looks for every whole occurrence at every byte offset with ``bytes.find``. It shares no
-code with ``immure``: not the arithmetic, not the layouts, not the way of reading a file. Two things are left out, and
-neither can hold a needle: windows of zeros, and windows without any aligned word of any needle.
+It knows the private numbers, derives everything that gives a key away, writes each of them in every layout
+that real programs were seen to use, and looks for every whole occurrence at every byte offset with
+``bytes.find``. It shares no code with ``immure``: not the arithmetic, not the layouts, not the way of reading
+a file. Two things are left out, and neither can hold a needle: windows of zeros, and windows without any
+aligned word of any needle.
 
 >>> numbers = ed25519_secrets(bytes(range(32)))
 >>> sorted(numbers)[:2]
@@ -100,7 +101,8 @@ def ec_secrets(d: int, order: int) -> dict[str, int]:
 
 
 def ed25519_secrets(seed: bytes) -> dict[str, bytes]:
-    """Seed, both halves of its SHA-512, and the scalar clamped and reduced, as they stand in memory (little-endian)."""
+    """Seed, both halves of its SHA-512, and the scalar clamped and reduced, as they stand in memory
+    (little-endian)."""
     digest = hashlib.sha512(seed).digest()
     scalar = bytearray(digest[:32])
     scalar[0] &= 248
@@ -135,7 +137,9 @@ def _digits(value: int, bits: int, width: int, shift: int = 0) -> bytes:
 
 def _words(value: int, width: int) -> bytes:
     """Most significant word first, each word little-endian."""
-    return b"".join(reversed([_digits(value, 8 * width, width)[i : i + width] for i in _starts(value, width)]))
+    return b"".join(
+        reversed([_digits(value, 8 * width, width)[i : i + width] for i in _starts(value, width)])
+    )
 
 
 def _starts(value: int, width: int) -> range:
@@ -160,7 +164,11 @@ def layouts(value: int) -> dict[str, bytes]:
 
 def _texts(texts: dict[str, str]) -> dict[str, bytes]:
     charsets = {"": "ascii", "-utf16le": "utf-16-le", "-utf16be": "utf-16-be"}
-    return {name + tail: text.encode(charset) for name, text in texts.items() for tail, charset in charsets.items()}
+    return {
+        name + tail: text.encode(charset)
+        for name, text in texts.items()
+        for tail, charset in charsets.items()
+    }
 
 
 def needles_for(kid: str, secrets: Secrets) -> list[Needle]:
@@ -172,13 +180,16 @@ def needles_for(kid: str, secrets: Secrets) -> list[Needle]:
             if name in EXTRA_SECRETS:
                 forms = {encoding: forms[encoding] for encoding in ("le64", "be", "be32w", "be64w")}
         else:
-            forms = {"raw": value, "reversed": value[::-1]} | _texts({"hex": value.hex(), "hex-upper": value.hex().upper()})
+            forms = {"raw": value, "reversed": value[::-1]} | _texts(
+                {"hex": value.hex(), "hex-upper": value.hex().upper()}
+            )
         found += [Needle(kid, name, encoding, data) for encoding, data in forms.items()]
     return found
 
 
 def base64_needles_for(kid: str, secrets: Secrets) -> list[Needle]:
-    """The characters of base64 that belong wholly to the secret, for each of the three phases it may stand at."""
+    """The characters of base64 that belong wholly to the secret, for each of the three phases it may stand
+    at."""
     found = []
     for name, value in secrets.items():
         if name in EXTRA_SECRETS:
@@ -192,7 +203,8 @@ def base64_needles_for(kid: str, secrets: Secrets) -> list[Needle]:
 
 
 def windows(path: Path, size: int, overlap: int) -> Iterator[tuple[int, bytes]]:
-    """The file piece by piece, each with the ``overlap`` bytes after it; pieces that hold only zeros are left out."""
+    """The file piece by piece, each with the ``overlap`` bytes after it; pieces that hold only zeros are left
+    out."""
     zeros = bytes(size + overlap)
     with path.open("rb", buffering=0) as file:
         end, start = os.fstat(file.fileno()).st_size, 0
@@ -239,7 +251,9 @@ def aligned_words(needles: list[Needle]) -> frozenset[int]:
     """
     assert all(len(needle.data) >= 15 for needle in needles)
     return frozenset(
-        int.from_bytes(needle.data[start : start + 8], sys.byteorder) for needle in needles for start in range(8)
+        int.from_bytes(needle.data[start : start + 8], sys.byteorder)
+        for needle in needles
+        for start in range(8)
     )
 
 
@@ -265,7 +279,8 @@ def _base64_hits(window: bytes, needles: list[Needle]) -> Iterator[Hit]:
 def _utf16_runs(window: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Base64 text in UTF-16, as (parity of its bytes, index among the bytes of that parity, characters).
 
-    Every second byte is a character, the others are zero. Big-endian text is little-endian text one byte later.
+    Every second byte is a character, the others are zero. Big-endian text is little-endian text one byte
+    later.
     """
     for parity in (0, 1):
         characters, others = window[parity::2], window[1 - parity :: 2]

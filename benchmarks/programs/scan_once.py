@@ -1,6 +1,8 @@
-"""One timed scan in a process of its own: ``scan_once.py IMAGE KEYS DETECTORS MODE HARVEST THREADS``, JSON on stdout.
+"""One timed scan in a process of its own: ``scan_once.py IMAGE KEYS DETECTORS MODE HARVEST THREADS``, JSON on
+stdout.
 
-What is timed is the scan, from opening the image to the finished report; imports and reading the keys are not.
+What is timed is the scan, from opening the image to the finished report; imports and reading the keys are
+not.
 """
 
 import json

@@ -32,11 +32,19 @@ def load(path):
 def sign(key, text):
     if isinstance(key, rsa.RSAPrivateKey):
         return key.sign(text, padding.PKCS1v15(), hashes.SHA256())
-    return key.sign(text, ec.ECDSA(hashes.SHA256())) if isinstance(key, ec.EllipticCurvePrivateKey) else key.sign(text)
+    return (
+        key.sign(text, ec.ECDSA(hashes.SHA256()))
+        if isinstance(key, ec.EllipticCurvePrivateKey)
+        else key.sign(text)
+    )
 
 
 def issue(key, number):
-    claims = {"sub": f"user{number}@example.com", "iat": 1700000000 + number, "roles": RANDOM.sample(WORDS, 3)}
+    claims = {
+        "sub": f"user{number}@example.com",
+        "iat": 1700000000 + number,
+        "roles": RANDOM.sample(WORDS, 3),
+    }
     text = base64.urlsafe_b64encode(json.dumps(claims).encode())
     return text + b"." + base64.urlsafe_b64encode(sign(key, text))
 
@@ -58,20 +66,31 @@ def document(number):
 
 
 def fill(megabytes):
-    """About a gigabyte per 1000: half sessions, then documents, numbers, and some hundredths compressed or random."""
+    """About a gigabyte per 1000: half sessions, then documents, numbers, and some hundredths compressed or
+    random."""
     part = megabytes * 1000
-    store = {"sessions": {}, "documents": [], "compressed": [], "numbers": [], "cache": collections.OrderedDict()}
+    store = {
+        "sessions": {},
+        "documents": [],
+        "compressed": [],
+        "numbers": [],
+        "cache": collections.OrderedDict(),
+    }
     for number in range(part // 2):
         entry = session(number)
         store["sessions"][entry["id"]] = entry
     for number in range(part // 18):
         store["documents"].append(document(number))
     for number in range(part // 600):
-        text = "".join(store["documents"][(number * 7 + step) % len(store["documents"])] for step in range(16))
+        text = "".join(
+            store["documents"][(number * 7 + step) % len(store["documents"])] for step in range(16)
+        )
         store["compressed"].append(zlib.compress(text.encode(), 1))
     for _ in range(part // 160):
         store["numbers"].append(array.array("d", [RANDOM.gauss(100, 15)]) * 700)
-        store["numbers"].append(array.array("q", range(RANDOM.randrange(1 << 40), RANDOM.randrange(1 << 40, 1 << 41), 1 << 30)))
+        store["numbers"].append(
+            array.array("q", range(RANDOM.randrange(1 << 40), RANDOM.randrange(1 << 40, 1 << 41), 1 << 30))
+        )
     for number in range(part // 200):
         store["cache"][number] = RANDOM.randbytes(RANDOM.randrange(64, 3000))  # sealed session blobs
     return store

@@ -1,6 +1,7 @@
 """The library's front door: three functions.
 
-``scan`` yields findings, ``scan_report`` gives the whole report (also what was *not* searched), ``load_keys`` reads public keys.
+``scan`` yields findings, ``scan_report`` gives the whole report (also what was *not* searched), ``load_keys``
+reads public keys.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ Keys = Path | PublicKey | Iterable["Path | PublicKey"]
 
 
 def load_keys(source: Path) -> list[PublicKey]:
-    """The public keys of a JWKS file or URL, an OIDC issuer's URL, PEM or DER files, certificates, OpenSSH public keys, or a directory of these.
+    """The public keys of a JWKS file or URL, an OIDC issuer's URL, PEM or DER files, certificates, OpenSSH
+    public keys, or a directory of these.
 
     Raises:
         KeySourceError: the source cannot be read, or holds no key.
@@ -49,7 +51,8 @@ def scan(
     options: ScanOptions | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Finding]:
-    """Findings in crash dumps, memory images, directories or archives of them, ``pid:N``, or ``-``, as each image is done.
+    """Findings in crash dumps, memory images, directories or archives of them, ``pid:N``, or ``-``, as each
+    image is done.
 
     A clean result says nothing about what could not be searched: :func:`scan_report` does.
 
@@ -79,6 +82,6 @@ def scan_report(
     options: ScanOptions | None = None,
     progress: Progress | None = None,
 ) -> ScanReport:
-    """The whole report: findings, what was not searched and why, statistics. Arguments and errors as for :func:`scan`, except that
-    an image which cannot be read gets a report with an ``error`` instead."""
+    """The whole report: findings, what was not searched and why, statistics. Arguments and errors as for
+    :func:`scan`, except that an image which cannot be read gets a report with an ``error`` instead."""
     return scan_targets(_all_targets(targets), keys=_all_keys(keys), options=options, progress=progress)

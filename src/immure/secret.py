@@ -21,7 +21,7 @@ class Secret(Generic[T]):
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, value: T) -> None:
-        self._value = value
+        self._value: T = value
 
     def reveal(self) -> T:
         """The value itself. Call it where it is used, never store the result."""

@@ -48,25 +48,16 @@ def _off_balance(bits: int, square: int) -> Fraction:
 
 
 def _share_of_other_factors() -> Fraction:
-    """The share of keys whose gcd(p − 1, q − 1) is not tried, by the densities of primes in classes."""
-    odd_one = 1.0
-    for prime in (n for n in range(3, 20_000, 2) if all(n % d for d in range(3, int(n**0.5) + 1, 2))):
-        odd_one *= 1 - 1 / (prime - 1) ** 2
-    total = 0.0
-    for g in set(cpu.EXPONENT_FACTORS) - {1}:
-        twos = (g & -g).bit_length() - 1
-        odd = g >> twos
-        part = 3 / 4**twos
-        for prime in (3, 5, 7, 11, 13):
-            power = 0
-            while odd % prime == 0:
-                odd //= prime
-                power += 1
-            if power:
-                at_least = [1 / (prime ** (k - 1) * (prime - 1)) ** 2 for k in (power, power + 1)]
-                part *= (at_least[0] - at_least[1]) / (1 - 1 / (prime - 1) ** 2)
-        total += part * odd_one
-    return Fraction(1 - total)
+    """The share of keys whose gcd(p − 1, q − 1) does not divide the multiple that is tried: a random prime is 1
+    modulo r^k with probability 1/φ(r^k)."""
+    kept = 1.0
+    for prime in (n for n in range(2, 20_000) if all(n % d for d in range(2, int(n**0.5) + 1))):
+        power, rest = 1, cpu.EXPONENT_MULTIPLE
+        while rest % prime == 0:
+            rest //= prime
+            power += 1
+        kept *= 1 - 1 / (prime ** (power - 1) * (prime - 1)) ** 2
+    return Fraction(1 - kept)
 
 
 @pytest.mark.parametrize(

@@ -42,11 +42,15 @@ def ssh_agent(scene: Scene) -> crash.Target:
         for kind in scene.kinds:
             public = scene.directory / f"{kind}.openssh.pub"
             if not scene.signs:  # it has no use for a public key, but can be asked for one that it lacks
-                subprocess.run(["ssh-add", "-T", str(public)], env=env, capture_output=True, check=False, timeout=30)
+                subprocess.run(
+                    ["ssh-add", "-T", str(public)], env=env, capture_output=True, check=False, timeout=30
+                )
                 continue
             _quiet(["ssh-add", "-q", str(scene.directory / f"{kind}.openssh")], env=env)
             for _ in range(SIGNATURES):
-                _quiet(["ssh-keygen", "-Y", "sign", "-n", "drill", "-f", str(public)], env=env, input=b"token")
+                _quiet(
+                    ["ssh-keygen", "-Y", "sign", "-n", "drill", "-f", str(public)], env=env, input=b"token"
+                )
         return target
 
 
@@ -93,14 +97,26 @@ def _hold_session(scene: Scene, port: int, target: crash.Target) -> socket.socke
     """A client that has exchanged keys, waits to be asked for a password, and stays there."""
     ours, theirs = socket.socketpair()
     options = ["StrictHostKeyChecking=no", f"UserKnownHostsFile={os.devnull}", "BatchMode=no"]
-    argv = [tool("ssh"), "-F", os.devnull, "-p", str(port), *(p for option in options for p in ("-o", option))]
+    argv = [
+        tool("ssh"),
+        "-F",
+        os.devnull,
+        "-p",
+        str(port),
+        *(p for option in options for p in ("-o", option)),
+    ]
     ask = scene.directory / "ask"
     ask.write_text("#!/bin/sh\nexec sleep 300\n")
     ask.chmod(0o755)
     env = {**os.environ, "SSH_ASKPASS": str(ask), "SSH_ASKPASS_REQUIRE": "force", "DISPLAY": ":0"}
     argv += ["drill@127.0.0.1", "true"]
     client = subprocess.Popen(
-        argv, env=env, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        argv,
+        env=env,
+        stdin=theirs,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     theirs.close()
 

@@ -24,7 +24,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     outcomes = config.stash[OUTCOMES]
     if not outcomes:
         return
-    skipped = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []) if report.longrepr]  # type: ignore[index]
+    skipped = [
+        str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []) if report.longrepr
+    ]  # type: ignore[index]
     text = render(outcomes, skipped)
     CACHE.mkdir(parents=True, exist_ok=True)
     (CACHE / "table.md").write_text(text)

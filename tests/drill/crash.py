@@ -1,8 +1,9 @@
 """Start a real program, wait until it has signed, and take its memory: by a real crash, and with a debugger.
 
-A crash goes through the kernel's ``core_pattern``, which belongs to the whole machine. So it is changed for as short a
-time as possible, under a lock, the old value is put back whatever happens, and it is also kept in the lock file: the
-next drill puts it back if this one is killed outright.
+A crash goes through the kernel's ``core_pattern``, which belongs to the whole machine. So it is changed for
+as short a time as possible, under a lock, the old value is put back whatever happens, and it is also kept in
+the lock
+file: the next drill puts it back if this one is killed outright.
 """
 
 from __future__ import annotations

@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import reference
+from drill.images import Image
+from drill.keys import write_jwks
 from immure import ScanOptions, scan_report
 from immure.scanning.finding import Finding, Occurrence, ScanReport
 from immure.scanning.options import Mode
-
-from drill.images import Image
-from drill.keys import write_jwks
 
 #: A number may be reported under another name if that is the same bytes, or holds them.
 SAME_BYTES: dict[str, set[str]] = {
@@ -28,7 +27,8 @@ FAMILIES: dict[str, set[str]] = {
     "base64": {"base64", "base64url", "pem"},
     "hex": {"hex", "hex-upper"},
 }
-#: Padding: bytes by which a report may begin earlier or end later, or (base64) leave out characters it shares with neighbours.
+#: Padding: bytes by which a report may begin earlier or end later, or (base64) leave out characters it shares
+#: with neighbours.
 SLACK = 8
 #: The nonce prefix of Ed25519 alone does not give the key away, unless a signature is at hand as well.
 PROVES_NOTHING_ALONE = frozenset({"prefix"})
@@ -79,8 +79,12 @@ def hold(image: Image, *, mode: Mode = "quick") -> Outcome:
     outcome.keys_found = sum(key.kid in found for key in image.keys)
     outcome.missed = [hit for hit in sorted(expected) if not _is_reported(hit, found.get(hit.kid))]
     ours = {key.kid for key in image.keys}
-    outcome.strangers = [f"{finding.key.label}: {finding.proof}" for kid, finding in found.items() if kid not in ours]
-    outcome.learned = sorted({f"{hit.secret} {hit.encoding}" for hit in hits if not reference.is_expected(hit)})
+    outcome.strangers = [
+        f"{finding.key.label}: {finding.proof}" for kid, finding in found.items() if kid not in ours
+    ]
+    outcome.learned = sorted(
+        {f"{hit.secret} {hit.encoding}" for hit in hits if not reference.is_expected(hit)}
+    )
     return outcome
 
 

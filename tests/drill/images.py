@@ -1,7 +1,8 @@
 """Images of real processes, with the truth about what is in them.
 
-``python -m drill.images DIRECTORY [STACK...]`` (in ``tests/``) makes one folder per image: ``image``, ``keys.jwks``
-(public), and ``truth.json``: a list of [secret, encoding, offset] of every whole private number.
+``python -m drill.images DIRECTORY [STACK...]`` (in ``tests/``) makes one folder per image: ``image``,
+``keys.jwks`` (public), and ``truth.json``: a list of [secret, encoding, offset] of every whole private
+number.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import reference
-
 from drill import crash, keys, launch
 from drill.launch import Scene, Stack
 
 
 @dataclass(frozen=True)
 class Image:
-    """What is left of a process, and the keys that it held (or, for a control, only knew the public halves of)."""
+    """What is left of a process, and the keys that it held (or, for a control, only knew the public halves
+    of)."""
 
     stack: str
     capture: str
@@ -52,7 +53,8 @@ def take(
     signs: bool = True,
     ways: Sequence[str] | None = None,
 ) -> Iterator[Image]:
-    """Run a stack once with fresh keys and take its memory in every way (that works here); the crash comes last."""
+    """Run a stack once with fresh keys and take its memory in every way (that works here); the crash comes
+    last."""
     made = tuple(keys.make(kind) for kind in kinds)
     with tempfile.TemporaryDirectory(prefix="drill-") as temporary:
         scene = Scene(Path(temporary), made, signs)
@@ -74,7 +76,10 @@ def _capture(capture: str, target: crash.Target, path: Path) -> Path:
         return crash.gcore(target.pid, path)
     if capture == "hprof":
         done = subprocess.run(
-            ["jcmd", str(target.pid), "GC.heap_dump", "-all", str(path)], capture_output=True, timeout=120, check=False
+            ["jcmd", str(target.pid), "GC.heap_dump", "-all", str(path)],
+            capture_output=True,
+            timeout=120,
+            check=False,
         )
         if not path.exists():
             raise crash.DrillError(f"heap dump: {done.stdout.decode(errors='replace')}")

@@ -1,4 +1,5 @@
-"""Fresh keys for a drill, made outside the process that will use them, with the truth about their private numbers."""
+"""Fresh keys for a drill, made outside the process that will use them, with the truth about their private
+numbers."""
 
 from __future__ import annotations
 
@@ -8,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import reference
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+
+import reference
 
 KINDS = ("rsa", "p256", "ed25519")
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -56,10 +58,21 @@ def from_private(key: PrivateKey) -> DrillKey:
         return DrillKey("rsa", "drill-rsa", key, jwk, reference.rsa_secrets(numbers.p, numbers.q, public.e))
     if isinstance(key, ec.EllipticCurvePrivateKey):
         point = key.public_key().public_numbers()
-        jwk = {"kty": "EC", "kid": "drill-p256", "crv": "P-256", "x": _uint(point.x, 32), "y": _uint(point.y, 32)}
+        jwk = {
+            "kty": "EC",
+            "kid": "drill-p256",
+            "crv": "P-256",
+            "x": _uint(point.x, 32),
+            "y": _uint(point.y, 32),
+        }
         secrets = reference.ec_secrets(key.private_numbers().private_value, P256_ORDER)
         return DrillKey("p256", "drill-p256", key, jwk, secrets)
-    jwk = {"kty": "OKP", "kid": "drill-ed25519", "crv": "Ed25519", "x": b64url(key.public_key().public_bytes_raw())}
+    jwk = {
+        "kty": "OKP",
+        "kid": "drill-ed25519",
+        "crv": "Ed25519",
+        "x": b64url(key.public_key().public_bytes_raw()),
+    }
     return DrillKey("ed25519", "drill-ed25519", key, jwk, reference.ed25519_secrets(key.private_bytes_raw()))
 
 

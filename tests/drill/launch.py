@@ -116,7 +116,8 @@ def go(sign: str = "sign") -> Callable[[Scene], crash.Target]:
 
 
 def java(sign: str = "sign") -> Callable[[Scene], crash.Target]:
-    """A stack that is the Java program. The heap is kept small, since a debugger writes all that is reserved."""
+    """A stack that is the Java program. The heap is kept small, since a debugger writes all that is
+    reserved."""
 
     def start(scene: Scene) -> crash.Target:
         classes = build(PROGRAMS / "Signer.java", "signer-java", lambda s, o: ["javac", "-d", o, s])
@@ -143,9 +144,13 @@ def build(source: Path, name: str, command: Callable[[str, str], list[str]]) -> 
     target = CACHE / "build" / name
     if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
         target.parent.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(command(str(source), str(target)), capture_output=True, check=False, timeout=300)
+        done = subprocess.run(
+            command(str(source), str(target)), capture_output=True, check=False, timeout=300
+        )
         if done.returncode:
-            raise crash.DrillError(f"{source.name} does not build: {done.stderr.decode(errors='replace')[-2000:]}")
+            raise crash.DrillError(
+                f"{source.name} does not build: {done.stderr.decode(errors='replace')[-2000:]}"
+            )
         os.utime(target)
     return target
 

@@ -15,7 +15,9 @@ def render(outcomes: Sequence[Outcome], skipped: Sequence[str]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     lines = [_line(row, widths) for row in rows]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    present, reported = (sum(getattr(outcome, name) for outcome in outcomes) for name in ("present", "reported"))
+    present, reported = (
+        sum(getattr(outcome, name) for outcome in outcomes) for name in ("present", "reported")
+    )
     signers = [outcome for outcome in outcomes if outcome.signs]
     controls = [outcome for outcome in outcomes if not outcome.signs]
     lines.append(f"\n{len(signers)} images of signers: {present} whole private numbers, {reported} reported.")

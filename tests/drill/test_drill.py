@@ -1,7 +1,7 @@
 """The drill: crash real signers, and hold what the scanner reports against a slow, exhaustive search.
 
-``make test`` runs a few stacks (``real``), ``make drill`` all of them, each by a kernel core, with gcore and, for Java,
-as a heap dump.
+``make test`` runs a few stacks (``real``), ``make drill`` all of them, each by a kernel core, with gcore and,
+for Java, as a heap dump.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def need(stack: Stack) -> None:
         pytest.skip(f"{stack.name}: core_pattern is not writable and there is no gdb")
 
 
-def check_signer(stack: Stack, directory: Path, outcomes: list[Outcome], ways: list[str] | None = None) -> None:
+def check_signer(
+    stack: Stack, directory: Path, outcomes: list[Outcome], ways: list[str] | None = None
+) -> None:
     need(stack)
     missed = []
     for image in images.take(stack, directory, stack.kinds, ways=ways):
@@ -41,7 +43,9 @@ def check_signer(stack: Stack, directory: Path, outcomes: list[Outcome], ways: l
     assert not missed, "\n".join(missed)
 
 
-def check_control(stack: Stack, directory: Path, outcomes: list[Outcome], ways: list[str] | None = None) -> None:
+def check_control(
+    stack: Stack, directory: Path, outcomes: list[Outcome], ways: list[str] | None = None
+) -> None:
     need(stack)
     wrong = []
     for image in images.take(stack, directory, stack.kinds, signs=False, ways=ways):

@@ -7,8 +7,8 @@ import random
 from pathlib import Path
 
 import pytest
-import reference
 
+import reference
 from drill import keys
 
 RANDOM = random.Random(4)

@@ -100,12 +100,13 @@ http {{
 NGINX_SIGNS = """server {{ listen unix:{directory}/{kind}.sock ssl; ssl_certificate {directory}/{kind}.crt;
   ssl_certificate_key {directory}/{kind}.pem; ssl_session_cache off; return 200 ok; }}"""
 NGINX_VERIFIES = """server {{ listen unix:{directory}/{kind}.sock;
-  location / {{ proxy_pass https://unix:{directory}/{kind}.up:/; proxy_ssl_verify on; proxy_ssl_session_reuse off;
-  proxy_ssl_trusted_certificate {directory}/{kind}.crt; proxy_ssl_name drill.example.com; }} }}"""
+  location / {{ proxy_pass https://unix:{directory}/{kind}.up:/; proxy_ssl_verify on; proxy_ssl_session_reuse
+  off; proxy_ssl_trusted_certificate {directory}/{kind}.crt; proxy_ssl_name drill.example.com; }} }}"""
 
 
 def nginx(scene: Scene) -> crash.Target:
-    """A TLS server; its worker process is dumped. As a control: a proxy that verifies another server's certificate."""
+    """A TLS server; its worker process is dumped. As a control: a proxy that verifies another server's
+    certificate."""
     directory, closers = scene.directory, []
     for key in scene.keys:
         if scene.signs:

@@ -1,7 +1,8 @@
 """Many candidates against many moduli at once: product and remainder trees (Bernstein's batch gcd), on FLINT.
 
-The product of a batch of candidates, modulo the product of all moduli, and then modulo each modulus, shares a factor with a modulus if and
-only if one of the candidates does. So a batch costs about the same for ten moduli as for a thousand.
+The product of a batch of candidates, modulo the product of all moduli, and then modulo each modulus, shares a
+factor with a modulus if and only if one of the candidates does. So a batch costs about the same for ten
+moduli as for a thousand.
 """
 
 from __future__ import annotations
@@ -36,11 +37,12 @@ class Batch:
 
     Args:
         moduli: RSA moduli.
-        transform: from a candidate to the number that shares the factor (R² − x for the Montgomery constant x); the candidate
-            itself by default.
+        transform: from a candidate to the number that shares the factor (R² − x for the Montgomery
+            constant x); the candidate itself by default.
 
-    ``add`` returns hits whenever enough candidates came together; call ``flush`` at the end for the rest. A hit is (tag, index of
-    the modulus, common factor); the tag is what was given with the candidate. The same candidate is tested once.
+    ``add`` returns hits whenever enough candidates came together; call ``flush`` at the end for the rest. A
+    hit is (tag, index of the modulus, common factor); the tag is what was given with the candidate. The same
+    candidate is tested once.
     """
 
     def __init__(self, moduli: Sequence[int], transform: Callable[[int], int] | None = None) -> None:

@@ -1,7 +1,7 @@
 """Cuts an image into chunks, and runs work over them in order, on as many threads as wanted.
 
-A chunk has a *core*, and bytes around it (the overlap) so that what begins in the core is whole. Everything is found in exactly
-one core: so findings depend neither on the size of chunks nor on the number of threads.
+A chunk has a *core*, and bytes around it (the overlap) so that what begins in the core is whole. Everything
+is found in exactly one core: so findings depend neither on the size of chunks nor on the number of threads.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from immure.scanning.kernels.cpu import Workspace
 
 T = TypeVar("T")
 
-#: Bytes read on both sides of a core. Longer than any structure that is parsed, and than the 64 KiB from which
-#: on a run counts as noise, so that both ends of every shorter run that touches the core are seen.
+#: Bytes read on both sides of a core. Longer than any structure that is parsed, and than the 64 KiB from
+#: which on a run counts as noise, so that both ends of every shorter run that touches the core are seen.
 OVERLAP = 72 << 10
 _PAGE = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of an image: findings that start in [start, stop) are its own; [read_start, read_stop) is read."""
+    """A piece of an image: findings that start in [start, stop) are its own; [read_start, read_stop) is
+    read."""
 
     start: int
     stop: int
@@ -64,7 +65,8 @@ def _spans(image: Image) -> list[_Span]:
 def plan_chunks(image: Image, chunk_bytes: int) -> Iterator[Chunk]:
     """The chunks of an image in order of offset; holes of sparse files are left out.
 
-    Words are taken to be aligned where their *addresses* are, which in a minidump is not where their offsets are.
+    Words are taken to be aligned where their *addresses* are, which in a minidump is not where their offsets
+    are.
     """
     if image.reader.size is None and not image.regions:
         yield from _endless(chunk_bytes)
@@ -102,7 +104,8 @@ def _cut(reader: Reader, span: _Span, chunk_bytes: int) -> Iterator[Chunk]:
 
 
 def load(reader: Reader, chunk: Chunk, space: Workspace) -> list[tuple[int, int]]:
-    """Fill the workspace with a chunk; the (offset, length) ranges that could not be read and are zero instead."""
+    """Fill the workspace with a chunk; the (offset, length) ranges that could not be read and are zero
+    instead."""
     wanted = chunk.read_stop - chunk.read_start
     view = space.view[:wanted]
     got = reader.read_into(chunk.read_start, view)

@@ -1,4 +1,5 @@
-"""From the bytes of a window to the number that they are, by the names of the layouts (the inverse of the encoding catalog)."""
+"""From the bytes of a window to the number that they are, by the names of the layouts (the inverse of the
+encoding catalog)."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ def _words(data: bytes, kind: str) -> tuple[int, ...]:
 def decode(data: bytes, layout: str) -> int:
     """The number written in ``data``. Layouts: ``le64 be be32w be64w py30 smi28 negated``.
 
-    ``negated`` reads R − x, where x is the little-endian number and R = 2^(8·length): the prime p whose R mod p stands there.
+    ``negated`` reads R − x, where x is the little-endian number and R = 2^(8·length): the prime p whose R mod
+    p stands there.
     """
     if layout == "le64":
         return int.from_bytes(data, "little")

@@ -11,7 +11,8 @@ from typing import Literal
 from immure.dumps.dump import Process, Region
 from immure.keymaterial.key import PublicKey
 
-#: How we came to look for the key: the user named it, its public half stood in the image, or only the private key itself did.
+#: How we came to look for the key: the user named it, its public half stood in the image, or only the private
+#: key itself did.
 FindingKind = Literal["named", "harvested", "unnamed"]
 
 
@@ -23,8 +24,10 @@ class Occurrence:
         offset: byte offset in the image.
         length: bytes that it takes up there.
         secret: which number: ``p q d d_lambda dp dq qinv`` (RSA), ``r_p r_q rr_p rr_q`` (Montgomery constants
-            R mod p, R² mod p), ``d`` (EC), ``seed scalar expanded`` (Ed25519, Ed448, X25519), ``key`` (a whole encoded private key).
-        encoding: how it is written, by the names of the catalog (``le64``, ``be``, ``be32w``, ``py30``, ``pkcs8-der``, ``pem``, ``base64`` …).
+            R mod p, R² mod p), ``d`` (EC), ``seed scalar expanded`` (Ed25519, Ed448, X25519), ``key`` (a
+            whole encoded private key).
+        encoding: how it is written, by the names of the catalog (``le64``, ``be``, ``be32w``, ``py30``,
+            ``pkcs8-der``, ``pem``, ``base64`` …).
         virtual_address: of the first byte, if the image knows it.
         whole: True if all of the number is there, False if part.
         region: name of the region.
@@ -74,7 +77,8 @@ class NotSearched:
 
 @dataclass
 class ImageReport:
-    """The result for one image. ``complete`` is True only if ``not_searched`` is empty and nothing was missing."""
+    """The result for one image. ``complete`` is True only if ``not_searched`` is empty and nothing was
+    missing."""
 
     path: str
     format: str

@@ -59,7 +59,9 @@ class Harvest:
     def occurrences(self, image: Image) -> dict[Numbers, list[Occurrence]]:
         """Where whole encoded private keys stand, by key."""
         return {
-            numbers: [occurrence(image, offset, length, "key", encoding) for offset, length, encoding in places]
+            numbers: [
+                occurrence(image, offset, length, "key", encoding) for offset, length, encoding in places
+            ]
             for numbers, places in self._places.items()
         }
 

@@ -1,4 +1,5 @@
-"""The keys that a scan looks for: named ones and harvested ones, each numbers once, grouped as the kernels want them."""
+"""The keys that a scan looks for: named ones and harvested ones, each numbers once, grouped as the kernels
+want them."""
 
 from __future__ import annotations
 
@@ -50,7 +51,9 @@ class KeySet:
             if key.origin != entry.key.origin:
                 entry.others.append(key)
         elif kind == "harvested" and entry.kind == "unnamed":
-            self._entries[key.numbers] = Entry(key, kind)  # its public half stands in the image on its own, too
+            self._entries[key.numbers] = Entry(
+                key, kind
+            )  # its public half stands in the image on its own, too
 
     def get(self, numbers: Numbers) -> Entry | None:
         """What is known of a key."""
@@ -60,7 +63,8 @@ class KeySet:
         """A set of its own with the same keys, to harvest into."""
         other = KeySet()
         other._entries = {
-            numbers: Entry(entry.key, entry.kind, list(entry.others)) for numbers, entry in self._entries.items()
+            numbers: Entry(entry.key, entry.kind, list(entry.others))
+            for numbers, entry in self._entries.items()
         }
         return other
 
@@ -85,7 +89,8 @@ class KeySet:
         return [
             entry.key
             for numbers, entry in self._entries.items()
-            if isinstance(numbers, RsaNumbers) and (numbers.n.bit_length() not in RSA_BITS or numbers.n % 2 == 0)
+            if isinstance(numbers, RsaNumbers)
+            and (numbers.n.bit_length() not in RSA_BITS or numbers.n % 2 == 0)
         ]
 
     def entries(self) -> list[Entry]:

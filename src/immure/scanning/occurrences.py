@@ -1,7 +1,7 @@
 """Third pass: every place of every number of the keys that were proved, whole or in part.
 
-One copy proves a key; then all its numbers are known, and an exact search for each of them in each encoding finds the rest, at any
-alignment.
+One copy proves a key; then all its numbers are known, and an exact search for each of them in each encoding
+finds the rest, at any alignment.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ class Sweeper:
         result: dict[Numbers, list[Occurrence]] = defaultdict(list)
         for place in places:
             public, secret, encoding, _ = self._owners[place.needle]
-            result[public].append(occurrence(image, place.offset, place.length, secret, encoding, whole=place.whole))
+            result[public].append(
+                occurrence(image, place.offset, place.length, secret, encoding, whole=place.whole)
+            )
         return result
 
 
@@ -77,7 +79,9 @@ def _least(encoding: str) -> int:
     return SPARSE_PART_BYTES if any(word in encoding for word in _SPARSE) else PART_BYTES
 
 
-def occurrence(image: Image, offset: int, length: int, secret: str, encoding: str, *, whole: bool = True) -> Occurrence:
+def occurrence(
+    image: Image, offset: int, length: int, secret: str, encoding: str, *, whole: bool = True
+) -> Occurrence:
     """An occurrence with what the image knows of the place."""
     region = image.region_at(offset)
     return Occurrence(

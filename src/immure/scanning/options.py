@@ -9,8 +9,9 @@ from typing import Literal, Protocol
 Mode = Literal["quick", "exhaustive"]
 
 #: Every detector, in the order in which reports list them.
-#: ``rsa``: primes and private exponents as numbers in memory. ``montgomery``: constants that give a prime away.
-#: ``ec``: scalars and seeds as bytes in memory. ``structure``: encoded private keys (DER, PEM, JWK …), also in text.
+#: ``rsa``: primes and private exponents as numbers in memory. ``montgomery``: constants that give a prime
+#: away. ``ec``: scalars and seeds as bytes in memory. ``structure``: encoded private keys (DER, PEM, JWK …),
+#: also in text.
 DETECTORS: tuple[str, ...] = ("rsa", "montgomery", "ec", "structure")
 
 
@@ -19,7 +20,8 @@ class ScanOptions:
     """How to search.
 
     Attributes:
-        mode: ``quick`` may leave out, and then reports, what rarely holds the only copy of a key; ``exhaustive`` leaves out nothing.
+        mode: ``quick`` may leave out, and then reports, what rarely holds the only copy of a key;
+            ``exhaustive`` leaves out nothing.
         detectors: names out of :data:`DETECTORS`.
         harvest: also search for the keys whose public halves stand in the image itself.
         threads: worker threads.
@@ -40,7 +42,8 @@ class Progress(Protocol):
         """An image is begun; ``total`` bytes, or None if not known yet."""
 
     def phase(self, name: str) -> None:
-        """A step is begun: ``survey`` (what is in the image), ``search`` (candidates against keys), ``sweep`` (all places of a found key)."""
+        """A step is begun: ``survey`` (what is in the image), ``search`` (candidates against keys), ``sweep``
+        (all places of a found key)."""
 
     def advance(self, count: int) -> None:
         """``count`` more bytes of the current phase are done."""
@@ -52,10 +55,14 @@ class Progress(Protocol):
 class NoProgress:
     """Ignores everything."""
 
-    def start(self, path: str, total: int | None) -> None: ...
+    def start(self, path: str, total: int | None) -> None:
+        """Ignored."""
 
-    def phase(self, name: str) -> None: ...
+    def phase(self, name: str) -> None:
+        """Ignored."""
 
-    def advance(self, count: int) -> None: ...
+    def advance(self, count: int) -> None:
+        """Ignored."""
 
-    def finish(self, path: str) -> None: ...
+    def finish(self, path: str) -> None:
+        """Ignored."""

@@ -1,8 +1,9 @@
 """Which windows each detector visits: decided once per image, from what the survey counted in all of it.
 
-Exhaustive mode visits every window. Quick mode visits the widest of three sets whose size fits a budget, so that small images are searched
-completely in either mode: (1) every window; (2) not the inside of noise, 64 KiB or more of pages that look random all over; (3) of that, only windows near the ends of a
-run. What was left out is reported.
+Exhaustive mode visits every window. Quick mode visits the widest of three sets whose size fits a budget, so
+that small images are searched completely in either mode: (1) every window; (2) not the inside of noise, 64
+KiB or more of pages that look random all over; (3) of that, only windows near the ends of a run. What was
+left out is reported.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ EDGE_WORDS: Final = 1
 LOOSE_WIDTH: Final = 128
 STRICT_WIDTH: Final = 32
 
-#: Windows (at steps of 8 bytes) that quick mode may visit, by family of detectors. A window of ``primes`` costs a few nanoseconds,
-#: one of ``layouts`` some tens (eight starts per word), one of ``scalars`` up to some microseconds, one of ``constants`` some ten.
+#: Windows (at steps of 8 bytes) that quick mode may visit, by family of detectors. A window of ``primes``
+#: costs a few nanoseconds, one of ``layouts`` some tens (eight starts per word), one of ``scalars`` up to
+#: some microseconds, one of ``constants`` some ten.
 BUDGETS: Final[dict[str, int]] = {
     "primes": 2 << 20,
     "many": 1 << 20,
@@ -67,7 +69,8 @@ def count(space: Workspace) -> Counts:
 
 
 def loose_runs(space: Workspace, tier: Tier, *, sparse: bool = False) -> Runs:
-    """The runs that detectors of long numbers visit; ``sparse``: of numbers in digits, whose bytes do not look random."""
+    """The runs that detectors of long numbers visit; ``sparse``: of numbers in digits, whose bytes do not
+    look random."""
     if tier == "all":
         return space.loose
     return space.random_ends if tier == "edges" and not sparse else space.quiet_loose
@@ -81,7 +84,8 @@ def strict_runs(space: Workspace, tier: Tier) -> Runs:
 
 
 def windows(tier: Tier, step: int) -> Windows:
-    """The windows of a tier at steps of ``step`` bytes. Runs begin one word before the first that is not dull."""
+    """The windows of a tier at steps of ``step`` bytes. Runs begin one word before the first that is not
+    dull."""
     edge = 8 * (EDGE_WORDS + 1)
     return Windows(step, 0 if tier == "edges" else NEVER_LONG, edge)
 
@@ -111,6 +115,8 @@ def make_plan(mode: Mode, counts: Counts) -> Plan:
         counted = counts.strict if family == "scalars" else counts.loose
         order: tuple[Tier, ...] = ("all", "quiet")
         fitting = [tier for tier in order if counted[tier] <= budget]
-        widest: Tier = "quiet" if family == "primes" else "edges"  # aligned primes are cheap enough everywhere but in noise
+        widest: Tier = (
+            "quiet" if family == "primes" else "edges"
+        )  # aligned primes are cheap enough everywhere but in noise
         tiers[family] = "all" if mode == "exhaustive" else fitting[0] if fitting else widest
     return Plan(mode, tiers, counts)

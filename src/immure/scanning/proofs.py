@@ -57,7 +57,8 @@ class Proof:
 
 
 def prove_prime(public: RsaNumbers, value: int, secret: str, offset: int) -> Proof | None:
-    """``value`` (or a factor that it shares with n) is a prime factor of the key's modulus. ``secret`` names what was found."""
+    """``value`` (or a factor that it shares with n) is a prime factor of the key's modulus; ``secret`` names
+    what was found."""
     factor = gcd(value, public.n)
     if not 1 < factor < public.n:
         return None
@@ -67,8 +68,10 @@ def prove_prime(public: RsaNumbers, value: int, secret: str, offset: int) -> Pro
         return None
     what = {
         "prime": f"a {factor.bit_length()}-bit number divides n",
-        "r": f"R minus the number is a {factor.bit_length()}-bit factor of n (R mod p, a Montgomery constant)",
-        "rr": f"gcd(R² − the number, n) is a {factor.bit_length()}-bit factor of n (R² mod p, a Montgomery constant)",
+        "r": f"R minus the number is a {factor.bit_length()}-bit factor of n"
+        " (R mod p, a Montgomery constant)",
+        "rr": f"gcd(R² − the number, n) is a {factor.bit_length()}-bit factor of n"
+        " (R² mod p, a Montgomery constant)",
     }[secret]
     return Proof(public, what, offset, private)
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from immure.dumps.dump import Image, Missing
-from immure.dumps.open import Unreadable, open_images
+from immure.dumps.open import open_images
+from immure.dumps.unreadable import Unreadable
 from immure.errors import ImmureError, UsageError
 from immure.keymaterial.key import Numbers, PublicKey
 from immure.scanning.chunks import Chunk, for_each_chunk, load, plan_chunks, stream_chunks
@@ -47,7 +48,8 @@ class ImageScan:
         self.report = ImageReport(image.path, image.format, image.reader.size or 0)
 
     def run(self) -> ImageReport:
-        """Survey the image, search it for its keys and the named ones, sweep for all places of those that are there."""
+        """Survey the image, search it for its keys and the named ones, sweep for all places of those that are
+        there."""
         began = time.perf_counter()
         plan = make_plan(self._options.mode, self._survey())
         self._search(plan)
@@ -61,7 +63,9 @@ class ImageScan:
         reads = self._structure or options.harvest
         surveyor = Surveyor(self._image.reader, structures=reads, texts=reads)
         stream = self._image.reader.size is None
-        chunks = stream_chunks(options.chunk_bytes) if stream else plan_chunks(self._image, options.chunk_bytes)
+        chunks = (
+            stream_chunks(options.chunk_bytes) if stream else plan_chunks(self._image, options.chunk_bytes)
+        )
         self._progress.phase("survey")
         for chunk, surveyed in self._each(chunks, surveyor.examine):
             if stream and surveyed.length <= chunk.start - chunk.read_start:
@@ -79,10 +83,14 @@ class ImageScan:
 
     def _search(self, plan: Plan) -> None:
         size = self._image.reader.size or 0
-        searcher = Searcher(self._image.reader, self._keys, plan, self._options.detectors, _is_jvm(self._image))
+        searcher = Searcher(
+            self._image.reader, self._keys, plan, self._options.detectors, _is_jvm(self._image)
+        )
         if searcher.detectors:
             self._progress.phase("search")
-            for _, examined in self._each(plan_chunks(self._image, self._options.chunk_bytes), searcher.examine):
+            for _, examined in self._each(
+                plan_chunks(self._image, self._options.chunk_bytes), searcher.examine
+            ):
                 self._prove(searcher.settle(examined))
             self._prove(searcher.finish())
         self.report.not_searched += searcher.not_searched(size)
@@ -126,7 +134,9 @@ class ImageScan:
             occurrences = tidy(found.get(numbers, []))
             finding = Finding(entry.key, entry.kind, proof.words, occurrences, entry.others)
             self.report.findings.append(finding)
-        self.report.findings.sort(key=lambda finding: finding.occurrences[0].offset if finding.occurrences else 0)
+        self.report.findings.sort(
+            key=lambda finding: finding.occurrences[0].offset if finding.occurrences else 0
+        )
 
     def _describe(self, seconds: float) -> None:
         image, report = self._image, self.report
@@ -134,14 +144,17 @@ class ImageScan:
         report.process, report.regions = image.process, image.regions
         report.warnings += image.warnings
         report.warnings += [
-            f"{key.label} key {key.thumbprint} is of a size that is not searched for" for key in self._keys.unsearchable()
+            f"{key.label} key {key.thumbprint} is of a size that is not searched for"
+            for key in self._keys.unsearchable()
         ]
         missing = (*image.missing, *image.reader.faults())
         report.not_searched += [_missing(part, report.size) for part in dict.fromkeys(missing)]
         report.not_searched.sort(key=lambda gap: (gap.offset, gap.length, gap.detector, gap.reason))
         kinds = [entry.kind for entry in self._keys.entries()]
         report.statistics.update(
-            seconds=round(seconds, 6), keys_named=kinds.count("named"), keys_harvested=kinds.count("harvested")
+            seconds=round(seconds, 6),
+            keys_named=kinds.count("named"),
+            keys_harvested=kinds.count("harvested"),
         )
 
     def _each(
@@ -169,7 +182,9 @@ def check_options(options: ScanOptions) -> None:
     """
     unknown = [name for name in options.detectors if name not in DETECTORS]
     if unknown or not options.detectors:
-        raise UsageError(f"unknown detector {', '.join(unknown) or '(none)'}; there are {', '.join(DETECTORS)}")
+        raise UsageError(
+            f"unknown detector {', '.join(unknown) or '(none)'}; there are {', '.join(DETECTORS)}"
+        )
     if options.threads < 1 or options.chunk_bytes < 4096 or options.chunk_bytes % 4096:
         raise UsageError("threads must be at least 1, chunk_bytes a multiple of 4,096")
 
@@ -204,8 +219,8 @@ def scan_targets(
 ) -> ScanReport:
     """Scan everything in the targets: files, directories, archives, ``pid:N``, ``-``.
 
-    ``on_finding`` is called for each finding as soon as its image is done. What cannot be opened inside a target gets a report with an
-    ``error``.
+    ``on_finding`` is called for each finding as soon as its image is done. What cannot be opened inside a
+    target gets a report with an ``error``.
 
     Raises:
         ImageError: a target itself cannot be opened.

@@ -24,7 +24,9 @@ _REASONS: dict[Tier, str] = {
 class Searcher:
     """Runs every detector over chunks; one for an image, used by all threads."""
 
-    def __init__(self, reader: Reader, keys: KeySet, plan: Plan, detectors: Sequence[str], is_jvm: bool = False) -> None:
+    def __init__(
+        self, reader: Reader, keys: KeySet, plan: Plan, detectors: Sequence[str], is_jvm: bool = False
+    ) -> None:
         brief_layouts = {"be32w": 8} if is_jvm else {"be": 8}
         self._reader = reader
         self._plan = plan
@@ -73,16 +75,23 @@ class Searcher:
 
 
 def _rsa_detectors(
-    keys: KeySet, numbers: list[RsaNumbers], bits: int, plan: Plan, names: Sequence[str], brief_layouts: dict[str, int]
+    keys: KeySet,
+    numbers: list[RsaNumbers],
+    bits: int,
+    plan: Plan,
+    names: Sequence[str],
+    brief_layouts: dict[str, int],
 ) -> list[Detector]:
-    """The detectors of RSA keys of one size. Named keys are divided one by one; with many others, those are batched."""
+    """The detectors of RSA keys of one size. Named keys are divided one by one; with many others, those are
+    batched."""
     named = {key for key in numbers if (entry := keys.get(key)) is not None and entry.kind == "named"}
     groups = [sorted(named, key=numbers.index), [key for key in numbers if key not in named]]
     result: list[Detector] = []
     for group in filter(None, groups):
         is_named = group is groups[0]
         family = "primes" if is_named and len(group) <= DIRECT_KEYS else "many"
-        # a trust store in the image brings hundreds of keys: of a large image, those nobody named get the commonest layouts only
+        # a trust store in the image brings hundreds of keys: of a large image, those nobody named get the
+        # commonest layouts only
         brief = not is_named and plan.tier("layouts") == "edges"
         if "rsa" in names:
             result.append(PrimeDetector(group, bits, "le64", 8, plan, family))

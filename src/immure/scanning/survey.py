@@ -1,6 +1,8 @@
-"""First pass: what is in the image? Runs are counted, public keys harvested, encoded private keys parsed, long text gathered.
+"""First pass: what is in the image? Runs are counted, public keys harvested, encoded private keys parsed,
+long text gathered.
 
-What is harvested here is searched for by the second pass everywhere in the image, also before the place where it stood.
+What is harvested here is searched for by the second pass everywhere in the image, also before the place where
+it stood.
 """
 
 from __future__ import annotations
@@ -66,7 +68,9 @@ class Surveyor:
         view = space.view[: space.length]
         for at, index in places:
             if chunk.start <= chunk.read_start + at < chunk.stop:
-                result.hits.extend(shifted(hit, chunk.read_start) for hit in parse_at(view, ANCHORS[index], at))
+                result.hits.extend(
+                    shifted(hit, chunk.read_start) for hit in parse_at(view, ANCHORS[index], at)
+                )
         stopped = chunk.read_start + searched
         if searched < space.length and stopped < chunk.stop:
             reason = f"more than {ANCHOR_LIMIT} possible structures in one chunk"

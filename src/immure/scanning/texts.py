@@ -1,4 +1,5 @@
-"""Key material written as text: what long runs of base64 and hex characters say, decoded at every phase, and searched as bytes."""
+"""Key material written as text: what long runs of base64 and hex characters say, decoded at every phase, and
+searched as bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from immure.scanning.proofs import Proof
 
 #: Decoded bytes kept until all keys are known; what comes after is reported as not searched.
 POOL_BYTES: Final = 64 << 20
-#: Decoded bytes up to which numbers are searched for anywhere in them; beyond, in quick mode, at the ends of texts only.
+#: Decoded bytes up to which numbers are searched for anywhere in them; beyond, in quick mode, at the ends of
+#: texts only.
 EVERYWHERE_BYTES: Final = 1 << 20
 #: Anchors in the decoded texts of one chunk that are followed up.
 _ANCHOR_LIMIT: Final = 1 << 14
@@ -39,7 +41,8 @@ class Texts:
 def decode_texts(
     space: Workspace, runs: Sequence[tuple[int, int, int]], chunk: Chunk, anchors: Anchors
 ) -> tuple[Texts, list[Hit]]:
-    """Decode a chunk's runs of characters; the texts, and the structures in them with offsets in the buffer."""
+    """Decode a chunk's runs of characters; the texts, and the structures in them with offsets in the
+    buffer."""
     decoded = text_decode(space, runs)
     offsets = [place[0] for place in decoded.places]
     suspicious = {
@@ -94,7 +97,9 @@ class _TextSearch:
     """The detectors of big-endian numbers, made once for all texts."""
 
     def __init__(self, keys: KeySet, detectors: Sequence[str], everywhere: bool) -> None:
-        plan = make_plan("exhaustive" if everywhere else "quick", Counts() if everywhere else Counts.unbounded())
+        plan = make_plan(
+            "exhaustive" if everywhere else "quick", Counts() if everywhere else Counts.unbounded()
+        )
         self._everywhere = everywhere
         self._primes: list[PrimeDetector] = []
         self._exponents: list[ExponentDetector] = []
@@ -138,7 +143,8 @@ class _TextSearch:
         ]
 
     def _starts(self, places: Sequence[tuple[int, int, int, int]]) -> list[int]:
-        """Where scalars may begin: at either end of a text; of many texts, only in those that are hardly longer."""
+        """Where scalars may begin: at either end of a text; of many texts, only in those that are hardly
+        longer."""
         starts: set[int] = set()
         for at, length, _, phase in places:
             if self._everywhere:

@@ -44,8 +44,15 @@ RUNTIMES = [
 OPENSSL = {"tools": ("cc",), "files": (f"{INCLUDE}/openssl/evp.h",), "apt": ("gcc", "libssl-dev")}
 NATIVE = [
     Stack("openssl", launch.native("openssl.c", "-lcrypto"), **OPENSSL),
-    Stack("openssl-secure-heap", launch.native("openssl.c", "-lcrypto", sign="secure"), **OPENSSL, has_control=False),
-    Stack("openssl-freed", launch.native("openssl.c", "-lcrypto", sign="forget"), **OPENSSL, has_control=False),
+    Stack(
+        "openssl-secure-heap",
+        launch.native("openssl.c", "-lcrypto", sign="secure"),
+        **OPENSSL,
+        has_control=False,
+    ),
+    Stack(
+        "openssl-freed", launch.native("openssl.c", "-lcrypto", sign="forget"), **OPENSSL, has_control=False
+    ),
     Stack(
         "gnutls",
         launch.native("gnutls.c", "-lgnutls"),
@@ -77,7 +84,11 @@ NATIVE = [
     ),
 ]
 
-SSH = {"tools": ("ssh", "sshd", "ssh-keyscan"), "apt": ("openssh-client", "openssh-server"), "has_control": False}
+SSH = {
+    "tools": ("ssh", "sshd", "ssh-keyscan"),
+    "apt": ("openssh-client", "openssh-server"),
+    "has_control": False,
+}
 DAEMONS = [
     Stack("nginx", tls.nginx, tools=("nginx",), apt=("nginx",)),
     Stack("gpg-agent", agents.gpg_agent, tools=("gpg-agent",), apt=("gpg-agent",), refuses_core=True),
@@ -94,4 +105,6 @@ DAEMONS = [
 
 STACKS: list[Stack] = [*PYTHON, *RUNTIMES, *NATIVE, *DAEMONS]
 #: What ``make test`` runs: quick to start, and nothing to compile that takes long.
-FAST: list[Stack] = [stack for stack in STACKS if stack.name in ("python-cryptography", "openssl", "nginx", "ssh-agent")]
+FAST: list[Stack] = [
+    stack for stack in STACKS if stack.name in ("python-cryptography", "openssl", "nginx", "ssh-agent")
+]

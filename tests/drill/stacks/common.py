@@ -1,6 +1,7 @@
 """What the Python programs of the drill share: their arguments, and the wait for the crash.
 
-``PROGRAM sign|verify DIRECTORY KIND...``: sign (or only verify) 200 times with each kind of key, print ``ready``, wait.
+``PROGRAM sign|verify DIRECTORY KIND...``: sign (or only verify) 200 times with each kind of key, print
+``ready``, wait.
 """
 
 import signal

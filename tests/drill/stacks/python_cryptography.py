@@ -42,7 +42,10 @@ def sign(kind: str, directory: Path) -> object:
 
 def verify(kind: str, directory: Path) -> object:
     key = serialization.load_pem_public_key((directory / f"{kind}.pub.pem").read_bytes())
-    message, signature = (directory / f"{kind}.message").read_bytes(), (directory / f"{kind}.sig").read_bytes()
+    message, signature = (
+        (directory / f"{kind}.message").read_bytes(),
+        (directory / f"{kind}.sig").read_bytes(),
+    )
     for _ in range(common.ROUNDS):
         if isinstance(key, rsa.RSAPublicKey):
             key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())

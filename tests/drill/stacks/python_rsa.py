@@ -18,7 +18,10 @@ def sign(kind: str, directory: Path) -> object:
 
 
 def verify(kind: str, directory: Path) -> object:
-    message, signature = (directory / f"{kind}.message").read_bytes(), (directory / f"{kind}.sig").read_bytes()
+    message, signature = (
+        (directory / f"{kind}.message").read_bytes(),
+        (directory / f"{kind}.sig").read_bytes(),
+    )
     text = (directory / f"{kind}.pub.pem").read_bytes()
     if kind == "rsa":
         public = rsa.PublicKey.load_pkcs1_openssl_pem(text)

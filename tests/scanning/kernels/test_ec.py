@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec as ossl
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519, x448, x25519
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from immure.errors import KeyFormatError, UsageError
 from immure.keymaterial.key import EcNumbers, Numbers, OkpNumbers, RsaNumbers
 from immure.scanning.kernels import reference_ec
@@ -19,7 +20,12 @@ from immure.scanning.kernels.ec import ISAS, LAYOUTS, PointSet, width_of
 from immure.scanning.kernels.ec_curves import CURVES, Family, blinding_point, family_of, points_of
 
 FAMILIES: tuple[Family, ...] = tuple(CURVES)
-WEIERSTRASS = {"P-256": ossl.SECP256R1, "secp256k1": ossl.SECP256K1, "P-384": ossl.SECP384R1, "P-521": ossl.SECP521R1}
+WEIERSTRASS = {
+    "P-256": ossl.SECP256R1,
+    "secp256k1": ossl.SECP256K1,
+    "P-384": ossl.SECP384R1,
+    "P-521": ossl.SECP521R1,
+}
 RAW_KEYS = {
     "Ed25519": ed25519.Ed25519PrivateKey,
     "X25519": x25519.X25519PrivateKey,
@@ -70,7 +76,10 @@ def test_ec_scalars_are_found(curve: Family, layout: str, isa: str) -> None:
     memory = b"\xa5" * 3 + b"\x5a".join(windows)  # one byte between them: every alignment occurs
     width = len(windows[0]) + 1
     found = PointSet([numbers for _, numbers in keys], curve, isa=isa).search(  # type: ignore[arg-type]
-        memory, [3 + width * k for k in range(60)], layout, "number"  # type: ignore[arg-type]
+        memory,
+        [3 + width * k for k in range(60)],
+        layout,
+        "number",  # type: ignore[arg-type]
     )
     assert {(hit.candidate, hit.numbers, hit.secret) for hit in found} == {
         (place, numbers, "d") for place, (_, numbers) in zip(places, keys, strict=True)
@@ -126,8 +135,14 @@ def test_one_scalar_of_two_keys(isa: str) -> None:
     public = x25519.X25519PrivateKey.from_private_bytes(raw).public_key().public_bytes_raw()
     agreement = OkpNumbers("X25519", public)
     points = PointSet([agreement, signing], "25519", isa=isa)  # type: ignore[arg-type]
-    assert set(points.search(seed + raw, [0, 32], "le", "seed")) == {(0, signing, "seed"), (0, agreement, "seed")}
-    assert set(points.search(seed + raw, [0, 32], "le", "clamped")) == {(1, signing, "scalar"), (1, agreement, "scalar")}
+    assert set(points.search(seed + raw, [0, 32], "le", "seed")) == {
+        (0, signing, "seed"),
+        (0, agreement, "seed"),
+    }
+    assert set(points.search(seed + raw, [0, 32], "le", "clamped")) == {
+        (1, signing, "scalar"),
+        (1, agreement, "scalar"),
+    }
 
 
 # ---- against the reference ----
@@ -137,10 +152,27 @@ def test_one_scalar_of_two_keys(isa: str) -> None:
 @pytest.mark.parametrize("bits", [4, 5, 8, 13])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_edge_scalars(family: Family, bits: int, isa: str) -> None:
-    """0, multiples of n, all ones: nothing crashes, nothing matches falsely, what is n or greater is reduced."""
+    """0, multiples of n, all ones: nothing crashes, nothing matches falsely, what is n or greater is
+    reduced."""
     curve = CURVES[family]
     n, top = curve.n, 1 << curve.bits
-    scalars = [0, 1, 2, 3, n - 2, n - 1, n, n + 1, n + 2, 2 * n, 2 * n + 1, top - 1, top - 2, top // 2, top // 2 - 1]
+    scalars = [
+        0,
+        1,
+        2,
+        3,
+        n - 2,
+        n - 1,
+        n,
+        n + 1,
+        n + 2,
+        2 * n,
+        2 * n + 1,
+        top - 1,
+        top - 2,
+        top // 2,
+        top // 2 - 1,
+    ]
     scalars += [2**k for k in range(0, curve.bits, 7)] + [2**k - 1 for k in range(0, curve.bits, 5)]
     scalars = [d for d in scalars if d < top]
     memory = b"".join(encode(d, family, "le") for d in scalars)
@@ -149,7 +181,9 @@ def test_edge_scalars(family: Family, bits: int, isa: str) -> None:
     known = [point for d in wanted if (point := curve.multiply(d, curve.g))]
     points = points_at(known, family, isa=isa, bits=bits)
     offsets = list(range(0, len(memory), width))
-    got = [(hit.candidate, known.index((hit.numbers.x, hit.numbers.y))) for hit in points.search(memory, offsets)]
+    got = [
+        (hit.candidate, known.index((hit.numbers.x, hit.numbers.y))) for hit in points.search(memory, offsets)
+    ]
     expected = [
         (candidate, index)
         for candidate, d in enumerate(scalars)
@@ -171,14 +205,17 @@ def points_at(known: list[tuple[int, int]], family: Family, *, isa: str, bits: i
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_any_scalars(family: Family, isa: str, data: st.DataObject) -> None:
-    """Every kind and layout: whatever the reference finds among the points of two of the windows, the kernel finds."""
+    """Every kind and layout: whatever the reference finds among the points of two of the windows, the kernel
+    finds."""
     kinds = ["number"] if family in WEIERSTRASS else ["number", "clamped", "seed"]
     kind = data.draw(st.sampled_from(kinds))
     layout = "le" if kind == "seed" else data.draw(st.sampled_from(LAYOUTS))
     width = width_of(family, layout, kind)  # type: ignore[arg-type]
     memory = data.draw(st.binary(min_size=width, max_size=width + 6))
     if layout == "py30" or family == "P-521":
-        memory = bytes(byte & (0x3F if (at - len(memory)) % 4 == 3 else 255) for at, byte in enumerate(memory))
+        memory = bytes(
+            byte & (0x3F if (at - len(memory)) % 4 == 3 else 255) for at, byte in enumerate(memory)
+        )
     offsets = list(range(len(memory) - width + 1))
     chosen = data.draw(st.lists(st.sampled_from(offsets), max_size=2))
     curve = CURVES[family]
@@ -191,9 +228,12 @@ def test_any_scalars(family: Family, isa: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize(("family", "kind"), [("P-256", "number"), ("25519", "seed"), ("25519", "clamped"), ("448", "seed")])
+@pytest.mark.parametrize(
+    ("family", "kind"), [("P-256", "number"), ("25519", "seed"), ("25519", "clamped"), ("448", "seed")]
+)
 def test_batches_of_every_size(family: Family, kind: str, isa: str) -> None:
-    """First, last and middle candidate, at sizes around those of a vector and of a batch; the last window ends the buffer."""
+    """First, last and middle candidate, at sizes around those of a vector and of a batch; the last window
+    ends the buffer."""
     rng = random.Random(9)
     curve = {"P-256": "P-256", "25519": "Ed25519", "448": "Ed448"}[family]
     if curve == "P-256":
@@ -208,7 +248,30 @@ def test_batches_of_every_size(family: Family, kind: str, isa: str) -> None:
         secret = scalar.to_bytes(32, "little")
     points = PointSet([public], family, isa=isa)  # type: ignore[arg-type]
     width = len(secret)
-    for count in (0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 63, 64, 65, 255, 2047, 2055, 2056, 2057, 4111, 4112, 4113, 4200):
+    for count in (
+        0,
+        1,
+        2,
+        7,
+        8,
+        9,
+        15,
+        16,
+        17,
+        31,
+        63,
+        64,
+        65,
+        255,
+        2047,
+        2055,
+        2056,
+        2057,
+        4111,
+        4112,
+        4113,
+        4200,
+    ):
         memory = bytearray(rng.randbytes(width * count))
         places = sorted({0, count // 2, count - 1, 2055, 2056} & set(range(count)))
         for place in places:
@@ -250,7 +313,11 @@ def test_what_does_not_go_together_is_refused() -> None:
         PointSet([numbers], "P-384")
     with pytest.raises(UsageError):
         PointSet([RsaNumbers(15, 3)], "P-256")
-    for family, layout, kind in [("P-256", "le", "seed"), ("P-384", "be", "clamped"), ("25519", "be", "seed")]:
+    for family, layout, kind in [
+        ("P-256", "le", "seed"),
+        ("P-384", "be", "clamped"),
+        ("25519", "be", "seed"),
+    ]:
         with pytest.raises(UsageError):
             width_of(family, layout, kind)  # type: ignore[arg-type]
     with pytest.raises(KeyFormatError):
@@ -259,11 +326,22 @@ def test_what_does_not_go_together_is_refused() -> None:
 
 def test_points_that_are_none_are_set_aside() -> None:
     _, good = ec_key("P-256", random.Random(2))
-    bad: list[Numbers] = [EcNumbers("P-256", good.x, good.y ^ 1), EcNumbers("P-256", 0, 0), EcNumbers("P-256", 2**256, 1)]
+    bad: list[Numbers] = [
+        EcNumbers("P-256", good.x, good.y ^ 1),
+        EcNumbers("P-256", 0, 0),
+        EcNumbers("P-256", 2**256, 1),
+    ]
     points = PointSet([*bad, good], "P-256")
     assert [numbers for numbers, _ in points.unusable] == bad
     assert len(points) == 1
-    encodings = [bytes(32), b"\x01" + bytes(31), b"\xff" * 32, b"\xec" + b"\xff" * 30 + b"\x7f", b"\x02" + bytes(31), b"a"]
+    encodings = [
+        bytes(32),
+        b"\x01" + bytes(31),
+        b"\xff" * 32,
+        b"\xec" + b"\xff" * 30 + b"\x7f",
+        b"\x02" + bytes(31),
+        b"a",
+    ]
     for curve, width in (("Ed25519", 32), ("X25519", 32), ("Ed448", 57), ("X448", 56)):
         keys: list[Numbers] = [OkpNumbers(curve, e.ljust(width, e[-1:])[:width]) for e in encodings[:5]]  # type: ignore[arg-type]
         keys.append(OkpNumbers(curve, encodings[5]))  # type: ignore[arg-type]
@@ -324,7 +402,8 @@ def test_many_points_are_as_good_as_one() -> None:
 
 
 def test_threads_share_a_set() -> None:
-    """Several threads, one set, tables made at the same time; every thread finds all of its own keys and no other's."""
+    """Several threads, one set, tables made at the same time; every thread finds all of its own keys and no
+    other's."""
     rng = random.Random(11)
     keys = [ec_key("secp256k1", rng) for _ in range(4)]
     points = PointSet([numbers for _, numbers in keys], "secp256k1", bits=11)

@@ -9,6 +9,7 @@ from math import comb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from immure.errors import UsageError
 from immure.scanning.kernels import reference_ec
 from immure.scanning.kernels.ec import candidates, unique
@@ -38,7 +39,9 @@ def test_equals_the_reference(seed: int, step: int, width: int, edge: int | None
     memory = mixed_memory(rng, 400)
     runs, at = [], 0
     while at < len(memory):
-        end = min(len(memory), at + 8 * rng.choice([0, 1, 3, 4, 5, 8, 15, 16, 17, 70, 131]) + rng.choice([0, 0, 3]))
+        end = min(
+            len(memory), at + 8 * rng.choice([0, 1, 3, 4, 5, 8, 15, 16, 17, 70, 131]) + rng.choice([0, 0, 3])
+        )
         runs.append((at, end))
         at = end + 8 * rng.randrange(3)
     flat = [bound for run in runs for bound in run]
@@ -50,7 +53,9 @@ def test_equals_the_reference(seed: int, step: int, width: int, edge: int | None
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.binary(max_size=400), st.integers(0, 9), st.sampled_from([1, 2, 4, 8]), st.none() | st.integers(0, 3))
+@given(
+    st.binary(max_size=400), st.integers(0, 9), st.sampled_from([1, 2, 4, 8]), st.none() | st.integers(0, 3)
+)
 def test_any_bytes(memory: bytes, start: int, step: int, edge: int | None) -> None:
     run = (min(start, len(memory)), len(memory))
     for strict in (True, False):
@@ -104,11 +109,13 @@ def loss_by_constant_column() -> float:
 
 
 def loss_by_distinct(values: int, least: int) -> float:
-    """Chance that 32 draws out of ``values`` take fewer than ``least`` of them (by the chain of new values)."""
+    """Chance that 32 draws out of ``values`` take fewer than ``least`` of them (by the chain of new
+    values)."""
     chance = [1.0] + [0.0] * 32
     for _ in range(32):
         chance = [
-            chance[k] * k / values + (chance[k - 1] * (values - k + 1) / values if k else 0) for k in range(33)
+            chance[k] * k / values + (chance[k - 1] * (values - k + 1) / values if k else 0)
+            for k in range(33)
         ]
     return sum(chance[:least])
 

@@ -1,7 +1,7 @@
 """Detectors: what looks for numbers in memory. Each is made once per image and used by all threads.
 
-``examine`` runs in a worker, on one chunk; what it cannot settle there (candidates against many keys) it queues, and ``settle`` runs in the
-order of the chunks, so that results do not depend on threads.
+``examine`` runs in a worker, on one chunk; what it cannot settle there (candidates against many keys) it
+queues, and ``settle`` runs in the order of the chunks, so that results do not depend on threads.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from immure.scanning.proofs import Proof
 
 @dataclass
 class Examined:
-    """What a detector makes of one chunk: proofs, and (value, image offset) candidates that wait for others. The values are secret."""
+    """What a detector makes of one chunk: proofs, and (value, image offset) candidates that wait for others.
+    The values are secret."""
 
     proofs: list[Proof] = field(default_factory=list)
     queued: list[tuple[int, int]] = field(default_factory=list, repr=False)

@@ -1,27 +1,28 @@
-"""Scalars of elliptic curves, and seeds and scalars of Ed25519, Ed448, X25519 and X448, as bytes in memory."""
+"""Scalars of elliptic curves, and seeds and scalars of Ed25519, Ed448, X25519 and X448, as bytes in
+memory."""
 
 from __future__ import annotations
 
 from array import array
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 from immure.keymaterial.encodings import clamped
 from immure.keymaterial.key import EcNumbers, Numbers, OkpNumbers
 from immure.scanning.chunks import Chunk
 from immure.scanning.detectors import Detector, Examined
 from immure.scanning.kernels.cpu import Runs, Workspace, digit_windows
-from immure.scanning.kernels.ec import Hit, PointSet, candidates, read_number, unique, width_of
+from immure.scanning.kernels.ec import Hit, Kind, Layout, PointSet, candidates, read_number, unique, width_of
 from immure.scanning.kernels.ec_curves import Family, family_of
 from immure.scanning.plan import EDGE_WORDS, Plan, strict_runs, windows
 from immure.scanning.proofs import Proof, prove_scalar
 
-#: Layout and kind of the windows that are tried at every candidate of a family, and those tried only where all windows are visited (Java
-#: keeps word arrays, but never without the plain bytes).
-_NUMBERS: Final = (("le", "number"), ("be", "number"))
-_RARE_NUMBERS: Final = (("be32w", "number"),)
-_EDWARDS: Final = (("le", "seed"), ("le", "clamped"))
+#: Layout and kind of the windows that are tried at every candidate of a family, and those tried only where
+#: all windows are visited (Java keeps word arrays, but never without the plain bytes).
+_NUMBERS: Final[tuple[tuple[Layout, Kind], ...]] = (("le", "number"), ("be", "number"))
+_RARE_NUMBERS: Final[tuple[tuple[Layout, Kind], ...]] = (("be32w", "number"),)
+_EDWARDS: Final[tuple[tuple[Layout, Kind], ...]] = (("le", "seed"), ("le", "clamped"))
 #: In an image with fewer windows than this, windows are visited at every byte, not every eighth.
 EVERY_BYTE_BELOW: Final = 1 << 16
 
@@ -34,13 +35,17 @@ class ScalarDetector(Detector):
 
     def __init__(self, curves: Mapping[str, Sequence[Numbers]], plan: Plan) -> None:
         self._tier = plan.tier(self.family)
-        self._edge = EDGE_WORDS + 1 if self._tier == "edges" else None  # runs are one word longer at both ends
+        # runs are one word longer at both ends
+        self._edge = EDGE_WORDS + 1 if self._tier == "edges" else None
         self._strict = plan.mode != "exhaustive"
-        self._step = 1 if self._tier == "all" and plan.counts.strict["all"] < EVERY_BYTE_BELOW else 8
+        self._step: Literal[1, 8] = (
+            1 if self._tier == "all" and plan.counts.strict["all"] < EVERY_BYTE_BELOW else 8
+        )
         families: dict[Family, list[Numbers]] = defaultdict(list)
         for keys in curves.values():
             for numbers in keys:
-                families[family_of(numbers)].append(numbers)
+                if (of := family_of(numbers)) is not None:
+                    families[of].append(numbers)
         self._points = {family: PointSet(keys, family) for family, keys in families.items()}
 
     @property
@@ -65,7 +70,7 @@ class ScalarDetector(Detector):
                 result.proofs += self._digits(space, runs, points, chunk)
         return result
 
-    def _kinds(self, family: Family) -> tuple[tuple[str, str], ...]:
+    def _kinds(self, family: Family) -> tuple[tuple[Layout, Kind], ...]:
         if family in ("25519", "448"):
             return _EDWARDS
         return _NUMBERS + _RARE_NUMBERS if self._tier == "all" else _NUMBERS
@@ -75,7 +80,9 @@ class ScalarDetector(Detector):
         width = width_of(points.family, "py30", "number")
         steps = windows(self._tier, 8)
         found = array("q", digit_windows(space, runs, width, steps))
-        return self._search(space.view[: space.length], _inside(found, chunk), points, "py30", "number", chunk)
+        return self._search(
+            space.view[: space.length], _inside(found, chunk), points, "py30", "number", chunk
+        )
 
     def at(self, memory: memoryview, offsets: Sequence[int], chunk: Chunk) -> list[Proof]:
         """Try given offsets of bytes that were written as text: big-endian numbers and seeds."""
@@ -83,17 +90,23 @@ class ScalarDetector(Detector):
         for family, points in self._points.items():
             for layout, kind in _EDWARDS if family in ("25519", "448") else (("be", "number"),):
                 width = width_of(family, layout, kind)
-                inside = array("q", [at for at in offsets if 0 <= at and at + width <= len(memory)])
+                inside = array("q", [at for at in offsets if at >= 0 and at + width <= len(memory)])
                 proofs += self._search(memory, inside, points, layout, kind, chunk)
         return proofs
 
     def _search(
-        self, memory: memoryview, offsets: array[int], points: PointSet, layout: str, kind: str, chunk: Chunk
+        self,
+        memory: memoryview,
+        offsets: array[int],
+        points: PointSet,
+        layout: Layout,
+        kind: Kind,
+        chunk: Chunk,
     ) -> list[Proof]:
         if not offsets:
             return []
-        width = width_of(points.family, layout, kind)  # type: ignore[arg-type]
-        hits = points.search(memory, offsets, layout, kind)  # type: ignore[arg-type]
+        width = width_of(points.family, layout, kind)
+        hits = points.search(memory, offsets, layout, kind)
         proofs = []
         for hit in hits:
             at = offsets[hit.candidate]
@@ -103,10 +116,10 @@ class ScalarDetector(Detector):
         return proofs
 
 
-def _prove(hit: Hit, data: bytes, layout: str, offset: int) -> Proof | None:
+def _prove(hit: Hit, data: bytes, layout: Layout, offset: int) -> Proof | None:
     numbers = cast(EcNumbers | OkpNumbers, hit.numbers)
     if isinstance(numbers, EcNumbers):
-        return prove_scalar(numbers, hit.secret, read_number(data, layout), offset)  # type: ignore[arg-type]
+        return prove_scalar(numbers, hit.secret, read_number(data, layout), offset)
     if hit.secret != "seed" and not numbers.curve.startswith("X"):
         data = clamped(numbers.curve, data)
     return prove_scalar(numbers, hit.secret, data, offset)
@@ -114,7 +127,9 @@ def _prove(hit: Hit, data: bytes, layout: str, offset: int) -> Proof | None:
 
 def _fitting(offsets: array[int], last: int) -> array[int]:
     """Those at which the number ends within the buffer."""
-    return offsets if not offsets or max(offsets) <= last else array("q", [at for at in offsets if at <= last])
+    return (
+        offsets if not offsets or max(offsets) <= last else array("q", [at for at in offsets if at <= last])
+    )
 
 
 def _inside(offsets: array[int], chunk: Chunk) -> array[int]:

@@ -20,8 +20,9 @@ SLACK_BYTES: Final = 48
 class SquareDetector(Detector):
     """R² mod p for moduli whose primes have ``bits`` bits, R = 2^(64·limbs), as little-endian limbs.
 
-    Such a number has no mark of its own: any window of random-looking bytes may be one. So candidates are batched, and of a large
-    image quick mode takes only those in runs that are not much longer: a number in an allocation of its own.
+    Such a number has no mark of its own: any window of random-looking bytes may be one. So candidates are
+    batched, and of a large image quick mode takes only those in runs that are not much longer: a number in an
+    allocation of its own.
     """
 
     name = "montgomery"
@@ -42,7 +43,9 @@ class SquareDetector(Detector):
     def examine(self, space: Workspace, chunk: Chunk) -> Examined:
         """Queue the chunk's candidates."""
         result = Examined()
-        for at in random_windows(space, loose_runs(space, self._tier), self._width, self._windows, self._max_run):
+        for at in random_windows(
+            space, loose_runs(space, self._tier), self._width, self._windows, self._max_run
+        ):
             offset = chunk.read_start + at
             if chunk.start <= offset < chunk.stop:
                 value = int.from_bytes(space.view[at : at + self._width], "little")

@@ -22,8 +22,9 @@ from immure.scanning.kernels.cpu import (
 from immure.scanning.plan import Plan, loose_runs, windows
 from immure.scanning.proofs import Proof, prove_exponent, prove_prime
 
-#: Layouts besides aligned ``le64``, and the step in bytes at which their windows are visited. Runtimes align word arrays to words;
-#: byte strings stand anywhere. (``le64`` at every byte costs as much as ``be`` and keeps findings independent of alignment.)
+#: Layouts besides aligned ``le64``, and the step in bytes at which their windows are visited. Runtimes align
+#: word arrays to words; byte strings stand anywhere. (``le64`` at every byte costs as much as ``be`` and
+#: keeps findings independent of alignment.)
 LAYOUT_STEPS: Final[dict[str, int]] = {"be": 1, "le64": 1, "be32w": 4, "be64w": 8, "py30": 4, "smi28": 8}
 #: Up to this many keys each candidate is divided into each modulus; beyond, candidates are batched.
 DIRECT_KEYS: Final = 48
@@ -37,7 +38,14 @@ class PrimeDetector(Detector):
     """
 
     def __init__(
-        self, keys: Sequence[RsaNumbers], bits: int, layout: str, step: int, plan: Plan, family: str, secret: str = "prime"
+        self,
+        keys: Sequence[RsaNumbers],
+        bits: int,
+        layout: str,
+        step: int,
+        plan: Plan,
+        family: str,
+        secret: str = "prime",
     ) -> None:
         self.name = "montgomery" if secret == "r" else "rsa"
         self.family = family

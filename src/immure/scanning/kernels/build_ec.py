@@ -16,6 +16,13 @@ ffi.set_source(
     sources=[f"src/immure/scanning/kernels/c/{name}" for name in SOURCES],
     include_dirs=["src/immure/scanning/kernels/c"],
     depends=[f"src/immure/scanning/kernels/c/{name}" for name in HEADERS],
-    extra_compile_args=["-std=gnu11", "-O3", "-fno-strict-aliasing", "-Wall", "-Wextra", "-Wno-unused-parameter"],
+    extra_compile_args=[
+        "-std=gnu11",
+        "-O3",
+        "-fno-strict-aliasing",
+        "-Wall",
+        "-Wextra",
+        "-Wno-unused-parameter",
+    ],
     py_limited_api=True,
 )

@@ -11,7 +11,9 @@ ffi.cdef((HERE / "words.h").read_text(encoding="ascii"))
 ffi.set_source(
     "immure.scanning.kernels._words",
     '#include <stddef.h>\n#include <stdint.h>\n#include "words.h"',
-    sources=[f"src/immure/scanning/kernels/c/{name}.c" for name in ("words", "anchors", "text", "rsa", "sweep")],
+    sources=[
+        f"src/immure/scanning/kernels/c/{name}.c" for name in ("words", "anchors", "text", "rsa", "sweep")
+    ],
     include_dirs=["src/immure/scanning/kernels/c"],
     depends=[f"src/immure/scanning/kernels/c/{name}.h" for name in ("words", "common")],
     extra_compile_args=["-O3", "-fno-strict-aliasing", "-Wall", "-Wextra", "-Wno-unused-parameter"],

@@ -1,7 +1,9 @@
-"""The native kernels, given Python's shapes. Every function here has a slow twin of the same name in ``reference``.
+"""The native kernels, given Python's shapes. Every function here has a slow twin of the same name in
+``reference``.
 
-A :class:`Workspace` belongs to one thread. It owns the chunk's bytes and the runs found in them; the search functions take it and return plain
-lists of offsets into its buffer. All of them release the GIL while they work.
+A :class:`Workspace` belongs to one thread. It owns the chunk's bytes and the runs found in them; the search
+functions take it and return plain lists of offsets into its buffer. All of them release the GIL while they
+work.
 """
 
 from __future__ import annotations
@@ -41,7 +43,8 @@ class Windows:
 
     Attributes:
         step: bytes between starts.
-        long_bytes: runs at least this long are visited only near their ends; :data:`NEVER_LONG` for none, 0 for all.
+        long_bytes: runs at least this long are visited only near their ends; :data:`NEVER_LONG` for none, 0
+            for all.
         edge: how near, in bytes.
     """
 
@@ -115,7 +118,8 @@ class Workspace:
         self.length = padded
 
     def find_runs(self) -> int:
-        """Fill ``strict`` and ``loose`` for the filled part of the buffer; the number of words that are not dull."""
+        """Fill ``strict`` and ``loose`` for the filled part of the buffer; the number of words that are not
+        dull."""
         words = self.length // 8
         alive: int = lib.words_mask(self.pointer, words, DULL_BITS, self._mask)
         self.strict.count = self.loose.count = 0
@@ -136,18 +140,26 @@ class Workspace:
     def find_quiet_runs(self, page_phase: int) -> None:
         """Fill ``quiet_strict`` and ``quiet_loose``: the runs without noise (see :data:`NOISE_MARGIN`).
 
-        ``page_phase`` is the image offset of the buffer's first byte: pages are counted from the beginning of the image.
+        ``page_phase`` is the image offset of the buffer's first byte: pages are counted from the beginning of
+        the image.
         """
         self.has_noise = False
         for runs, quiet in ((self.strict, self.quiet_strict), (self.loose, self.quiet_loose)):
             quiet.count = lib.words_quiet(
-                self.pointer, page_phase % 4096, runs.data, runs.count, NOISE_MARGIN, quiet.data, quiet.capacity
+                self.pointer,
+                page_phase % 4096,
+                runs.data,
+                runs.count,
+                NOISE_MARGIN,
+                quiet.data,
+                quiet.capacity,
             )
             self.has_noise |= quiet.count != runs.count
 
     def find_ends(self, min_bytes: int) -> None:
-        """Fill ``random_ends``: of ``quiet_loose``, the runs of at least ``min_bytes`` of which one end or the other looks random; and
-        ``binary_ends``: of ``quiet_strict``, those of which one end or the other is not text."""
+        """Fill ``random_ends``: of ``quiet_loose``, the runs of at least ``min_bytes`` of which one end or
+        the other looks random; and ``binary_ends``: of ``quiet_strict``, those of which one end or the other
+        is not text."""
         self.random_ends.count = lib.words_random_ends(
             self.pointer, self.quiet_loose.data, self.quiet_loose.count, min_bytes, self.random_ends.data
         )
@@ -175,7 +187,8 @@ class Workspace:
 
 
 def count_windows(runs: Runs, width: int, windows: Windows) -> tuple[int, int]:
-    """Windows of ``width`` bytes at ``windows.step`` in the runs, and how many of them are within ``windows.edge`` of an end."""
+    """Windows of ``width`` bytes at ``windows.step`` in the runs, and how many of them are within
+    ``windows.edge`` of an end."""
     counts = ffi.new("uint64_t[2]", [0, 0])
     lib.words_count(runs.data, runs.count, width, windows.step, windows.edge, counts)
     return counts[0], counts[1]
@@ -204,12 +217,21 @@ class Anchors:
     def find(self, space: Workspace, *, pad: int, limit: int) -> tuple[list[tuple[int, int]], int]:
         """Places of the needles near the strict runs as (offset, needle index), at most ``limit`` of them.
 
-        Returns the places and the offset up to which the buffer was searched: less than its length only if the limit was reached.
+        Returns the places and the offset up to which the buffer was searched: less than its length only if
+        the limit was reached.
         """
         position = ffi.new("int64_t *", 0)
         out = ffi.new("int64_t[]", 2 * limit)
         count = lib.anchors_find(
-            self._handle, space.pointer, space.length, space.strict.data, space.strict.count, pad, out, limit, position
+            self._handle,
+            space.pointer,
+            space.length,
+            space.strict.data,
+            space.strict.count,
+            pad,
+            out,
+            limit,
+            position,
         )
         flat = ffi.unpack(out, 2 * count) if count else []
         return list(zip(flat[::2], flat[1::2], strict=True)), position[0]
@@ -321,8 +343,9 @@ def rsa_primes(
     return list(zip(flat[::2], flat[1::2], strict=True))
 
 
-#: A private exponent has e·d = 1 + k·φ(n)/g with g = 1 (d mod φ) or g = gcd(p − 1, q − 1) (d mod λ): so e·d·G/n is nearly whole for every g that
-#: divides G. All g below 17 do, and all but one in forty of random keys.
+#: A private exponent has e·d = 1 + k·φ(n)/g with g = 1 (d mod φ) or g = gcd(p − 1, q − 1) (d mod λ): so
+#: e·d·G/n is nearly whole for every g that divides G. All g below 17 do, and all but one in forty of random
+#: keys.
 EXPONENT_MULTIPLE: Final = 720_720
 
 
@@ -341,7 +364,9 @@ class Exponents:
             if e.bit_length() > 24:
                 continue
             shift = 128 * limbs - n.bit_length()
-            beta = (e * EXPONENT_MULTIPLE << 128 * limbs + 128) // (n << shift)  # e·G·2^(128·limbs)/n, 128 fraction bits
+            beta = (e * EXPONENT_MULTIPLE << 128 * limbs + 128) // (
+                n << shift
+            )  # e·G·2^(128·limbs)/n, 128 fraction bits
             fraction_bits = 64 - (beta.bit_length() - 128)
             betas += [beta >> (128 - fraction_bits), fraction_bits]
             shifts.append(shift)
@@ -415,7 +440,8 @@ def random_windows(
 
 
 def digit_windows(space: Workspace, runs: Runs, width: int, windows: Windows) -> list[int]:
-    """Offsets of windows of ``width`` bytes all of whose 32-bit words are below 2^30, and varied: digits of a Python integer."""
+    """Offsets of windows of ``width`` bytes all of whose 32-bit words are below 2^30, and varied: digits of a
+    Python integer."""
     position = ffi.new("int64_t[2]", [0, 0])
     return space.collect(
         1,
@@ -437,7 +463,8 @@ def digit_windows(space: Workspace, runs: Runs, width: int, windows: Windows) ->
 
 
 class Sweep:
-    """Looks for every place of known byte strings, whole or in part; of those in ``sparse``, for long parts only."""
+    """Looks for every place of known byte strings, whole or in part; of those in ``sparse``, for long parts
+    only."""
 
     def __init__(self, needles: Sequence[bytes], sparse: Sequence[bool] | None = None) -> None:
         lengths = ffi.new("uint32_t[]", [len(needle) for needle in needles])

@@ -1,12 +1,14 @@
-"""Which candidates in a buffer are the private half of a known public point: the wrapper of the elliptic-curve kernel.
+"""Which candidates in a buffer are the private half of a known public point: the wrapper of the
+elliptic-curve kernel.
 
     points = PointSet(public_numbers, "P-256")
     for hit in points.search(memory, candidates(memory, runs), "le", "number"):
         print(hit.candidate, hit.numbers, hit.secret)
 
-For every candidate d the kernel computes x(2dG + S), S a constant of its table, and looks it up among the x(2Q + S) of
-the known points Q. The whole x is compared, and every distinct number that hits is computed once more in plain integers
-before it is reported. Time per candidate does not depend on how many points are known.
+For every candidate d the kernel computes x(2dG + S), S a constant of its table, and looks it up among the
+x(2Q + S) of the known points Q. The whole x is compared, and every distinct number that hits is computed
+once more in plain integers before it is reported. Time per candidate does not depend on how many points
+are known.
 
 The kernel runs without the GIL; everything here may be used by several threads at once.
 """
@@ -21,15 +23,25 @@ from mmap import mmap
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from immure.errors import KeyFormatError, UsageError
-from immure.keymaterial.key import EcNumbers, Numbers
+from immure.keymaterial.key import Numbers, OkpNumbers
 from immure.scanning.kernels._ec import ffi, lib
-from immure.scanning.kernels.ec_curves import CURVES, Curve, Family, Point, blinding_point, family_of, points_of
+from immure.scanning.kernels.ec_curves import (
+    CURVES,
+    Curve,
+    Family,
+    Point,
+    blinding_point,
+    family_of,
+    points_of,
+)
 
-#: ``le``: bytes, least significant first (and seeds as they are). ``be``: most significant first. ``be32w``: 32-bit words, most
-#: significant first, each little-endian. ``py30``: 30-bit digits in little-endian 32-bit words, least significant first.
+#: ``le``: bytes, least significant first (and seeds as they are). ``be``: most significant first. ``be32w``:
+#: 32-bit words, most significant first, each little-endian. ``py30``: 30-bit digits in little-endian 32-bit
+#: words, least significant first.
 Layout = Literal["le", "be", "be32w", "py30"]
-#: ``number``: the window is the scalar. ``clamped``: clamp it first (RFC 7748, section 5): finds the scalars of Ed25519, X25519,
-#: Ed448 and X448, clamped or not. ``seed``: hash it, then clamp (RFC 8032): finds the seeds of Ed25519 and Ed448.
+#: ``number``: the window is the scalar. ``clamped``: clamp it first (RFC 7748, section 5): finds the scalars
+#: of Ed25519, X25519, Ed448 and X448, clamped or not. ``seed``: hash it, then clamp (RFC 8032): finds the
+#: seeds of Ed25519 and Ed448.
 Kind = Literal["number", "clamped", "seed"]
 Isa = Literal["portable", "ifma"]
 Memory: TypeAlias = "bytes | bytearray | memoryview | mmap | array[int]"
@@ -47,8 +59,8 @@ MANY_CANDIDATES = 150_000
 class Hit(NamedTuple):
     """A candidate that is a private number.
 
-    ``candidate`` is its index in the offsets that were given; ``secret`` names the number: ``d`` (EC), ``seed``, ``scalar``, or
-    ``expanded`` (a first half of a hashed seed, not yet clamped).
+    ``candidate`` is its index in the offsets that were given; ``secret`` names the number: ``d`` (EC),
+    ``seed``, ``scalar``, or ``expanded`` (a first half of a hashed seed, not yet clamped).
     """
 
     candidate: int
@@ -117,10 +129,13 @@ class PointSet:
     """Known public points of one family, to look candidates up in.
 
     Attributes:
-        unusable: keys that are left out, with the reason: no point of their curve, or one that has no private key.
+        unusable: keys that are left out, with the reason: no point of their curve, or one that has no private
+            key.
     """
 
-    def __init__(self, points: Sequence[Numbers], family: Family, *, isa: Isa | None = None, bits: int | None = None) -> None:
+    def __init__(
+        self, points: Sequence[Numbers], family: Family, *, isa: Isa | None = None, bits: int | None = None
+    ) -> None:
         """Takes the public numbers of ``points``, all of ``family``.
 
         ``isa`` and ``bits`` (4 to 15) are chosen by the machine and the amount of work if they are None.
@@ -166,9 +181,14 @@ class PointSet:
             return self._known[bits]
 
     def search(
-        self, buffer: Memory, offsets: array[int] | Sequence[int], layout: Layout = "le", kind: Kind = "number"
+        self,
+        buffer: Memory,
+        offsets: array[int] | Sequence[int],
+        layout: Layout = "le",
+        kind: Kind = "number",
     ) -> list[Hit]:
-        """Tests the candidates at byte ``offsets`` (any alignment; an ``array('q')`` is not copied) of ``buffer``.
+        """Tests the candidates at byte ``offsets`` (any alignment; an ``array('q')`` is not copied) of
+        ``buffer``.
 
         Raises:
             UsageError: a candidate does not lie within the buffer, or layout and kind do not fit the family.
@@ -213,7 +233,11 @@ def _run(
         if found == -2:
             raise UsageError("a candidate does not lie within the buffer")
         if found < 0:
-            raise MemoryError("scratch of the elliptic-curve kernel") if found == -1 else ArithmeticError("equal points")
+            raise (
+                MemoryError("scratch of the elliptic-curve kernel")
+                if found == -1
+                else ArithmeticError("equal points")
+            )
         result += [(pairs[2 * k] + start, pairs[2 * k + 1]) for k in range(found)]
         start += done[0]
     return result
@@ -227,7 +251,8 @@ class _Proof:
         self._seen: dict[bytes, tuple[Point, str]] = {}
 
     def secret(self, window: bytes, point: tuple[int, int]) -> str | None:
-        """Which secret of ``point`` the window is: ``number``, ``seed``, ``scalar``, ``expanded``; None if it is none."""
+        """Which secret of ``point`` the window is: ``number``, ``seed``, ``scalar``, ``expanded``; None if it
+        is none."""
         if window not in self._seen:
             scalar, name = read_secret(window, self._curve.family, self._layout, self._kind)
             self._seen[window] = (self._curve.multiply(scalar, self._curve.g), name)
@@ -236,10 +261,12 @@ class _Proof:
 
 
 def _named(secret: str, numbers: Numbers) -> str:
-    if isinstance(numbers, EcNumbers):
+    if not isinstance(numbers, OkpNumbers):
         return "d"
     # what an X25519 or X448 key is clamped from is the key itself, there is no expanded form
-    return "scalar" if secret == "number" or numbers.curve.startswith("X") and secret == "expanded" else secret
+    return (
+        "scalar" if secret == "number" or (numbers.curve.startswith("X") and secret == "expanded") else secret
+    )
 
 
 def read_number(window: bytes, layout: Layout) -> int:
@@ -260,9 +287,14 @@ def clamp(number: int, family: Family) -> int:
 
 
 def read_secret(window: bytes, family: Family, layout: Layout, kind: Kind) -> tuple[int, str]:
-    """The scalar that a window stands for, and what it then is: ``number``, ``seed``, ``scalar`` or ``expanded``."""
+    """The scalar that a window stands for, and what it then is: ``number``, ``seed``, ``scalar`` or
+    ``expanded``."""
     if kind == "seed":
-        digest = hashlib.sha512(window).digest()[:32] if family == "25519" else hashlib.shake_256(window).digest(56)
+        digest = (
+            hashlib.sha512(window).digest()[:32]
+            if family == "25519"
+            else hashlib.shake_256(window).digest(56)
+        )
         return clamp(int.from_bytes(digest, "little"), family), "seed"
     number = read_number(window, layout)
     if kind == "number":
@@ -288,7 +320,8 @@ def candidates(
         step: bytes from one window to the next. With less than 8 the order is by phase, not by offset.
         width: bytes that must lie within the run, at least 32 (the filter looks at the first 32).
         strict: False keeps every window without a dull word (below 2^48 or at least 2^64 − 2^48).
-        edge: if given, only windows that start at most this many words after the run does, or end at most as many before it ends.
+        edge: if given, only windows that start at most this many words after the run does, or end at most as
+            many before it ends.
 
     Of random keys the strict filter loses 1.6 in 10 000.
 
@@ -314,7 +347,8 @@ def candidates(
 
 
 def unique(buffer: Memory, offsets: array[int], width: int = 32) -> array[int]:
-    """Those ``offsets`` whose window of ``width`` bytes is not a copy of an earlier one's (some copies may stay).
+    """Those ``offsets`` whose window of ``width`` bytes is not a copy of an earlier one's (some copies may
+    stay).
 
     Raises:
         UsageError: a window does not lie within the buffer.

@@ -1,8 +1,9 @@
 """The curves, in plain integers, all in the form that the kernel works in: y² = x³ + ax + b.
 
-Affine addition in that form does not use ``a`` or ``b``, so one kernel serves every curve. Curve25519 and Curve448 are
-shifted into it (x = u + A/3), and the Edwards curves of Ed25519 and Ed448 map to those two as RFC 7748, sections 4.1
-and 4.2, say; so a signing key and a key-agreement key made of one scalar are one point.
+Affine addition in that form does not use ``a`` or ``b``, so one kernel serves every curve. Curve25519 and
+Curve448 are shifted into it (x = u + A/3), and the Edwards curves of Ed25519 and Ed448 map to those two as
+RFC 7748, sections 4.1 and 4.2, say; so a signing key and a key-agreement key made of one scalar are one
+point.
 
 A point is a pair (x, y) of integers below p, the point at infinity is None.
 """
@@ -25,8 +26,8 @@ Point = tuple[int, int] | None
 class Curve:
     """A curve y² = x³ + ax + b over the integers modulo ``p``, with a point G of prime order ``n``.
 
-    ``index`` is the kernel's number of the field, ``bits`` bounds the scalars (a candidate is below 2^bits), and ``shift``
-    is x − u (A/3) where the curve is known by its Montgomery form.
+    ``index`` is the kernel's number of the field, ``bits`` bounds the scalars (a candidate is below 2^bits),
+    and ``shift`` is x − u (A/3) where the curve is known by its Montgomery form.
     """
 
     family: Family
@@ -89,7 +90,9 @@ def _prime_curve(family: Family, index: int, p: int, a: int, b: int, n: int, g: 
     return Curve(family, index, p, a % p, b, n, 1, g, p.bit_length())
 
 
-def _montgomery_curve(family: Family, index: int, p: int, n: int, cofactor: int, big_a: int, g: tuple[int, int]) -> Curve:
+def _montgomery_curve(
+    family: Family, index: int, p: int, n: int, cofactor: int, big_a: int, g: tuple[int, int]
+) -> Curve:
     """From v² = u³ + Au² + u and the base point (u, v)."""
     third, ninth = pow(3, -1, p), pow(27, -1, p)
     shift = big_a * third % p
@@ -101,7 +104,8 @@ def _montgomery_curve(family: Family, index: int, p: int, n: int, cofactor: int,
 P25519 = 2**255 - 19
 P448 = 2**448 - 2**224 - 1
 
-#: Curves by family. Sources: FIPS 186-5 / SP 800-186 (P-256, P-384, P-521), SEC 2 (secp256k1), RFC 7748 (25519, 448).
+#: Curves by family. Sources: FIPS 186-5 / SP 800-186 (P-256, P-384, P-521), SEC 2 (secp256k1), RFC 7748
+#: (25519, 448).
 CURVES: dict[Family, Curve] = {
     "P-256": _prime_curve(
         "P-256",
@@ -193,7 +197,8 @@ def family_of(numbers: Numbers) -> Family | None:
 
 @cache
 def blinding_point(family: Family) -> tuple[int, int]:
-    """A point whose logarithm nobody knows: its x is a hash, so that no candidate can be made to meet an exception."""
+    """A point whose logarithm nobody knows: its x is a hash, so that no candidate can be made to meet an
+    exception."""
     curve = CURVES[family]
     for counter in range(256):
         seed = f"immure comb blinding {family} {counter}".encode("ascii")
@@ -207,10 +212,11 @@ def blinding_point(family: Family) -> tuple[int, int]:
 
 
 def points_of(numbers: Numbers) -> list[tuple[int, int]]:
-    """Where a public key lies on its family's curve: one point, or two opposite ones where it has no sign (X25519, X448).
+    """Where a public key lies on its family's curve: one point, or two opposite ones where it has no sign
+    (X25519, X448).
 
-    Ed448 reaches its curve by a 4-isogeny, so there four public points, which differ by a point of order 2 or 4, fall
-    together; only one of them can come from a seed.
+    Ed448 reaches its curve by a 4-isogeny, so there four public points, which differ by a point of order 2 or
+    4, fall together; only one of them can come from a seed.
 
     Raises:
         KeyFormatError: it is not a point of the curve, or a point for which there can be no private key.
@@ -250,7 +256,8 @@ def _edwards_x(x_squared: int, sign: int, p: int) -> int:
 
 
 def _edwards25519(encoded: bytes) -> tuple[int, int]:
-    """Decodes −x² + y² = 1 + dx²y² (RFC 8032, section 5.1.3) and maps it to (u, v) (RFC 7748, section 4.1)."""
+    """Decodes −x² + y² = 1 + dx²y² (RFC 8032, section 5.1.3) and maps it to (u, v) (RFC 7748, section
+    4.1)."""
     p, value = P25519, int.from_bytes(encoded, "little")
     y = value & (2**255 - 1)
     if len(encoded) != 32 or y >= p:
@@ -265,7 +272,8 @@ def _edwards25519(encoded: bytes) -> tuple[int, int]:
 
 
 def _edwards448(encoded: bytes) -> tuple[int, int]:
-    """Decodes x² + y² = 1 − 39081x²y² (RFC 8032, section 5.2.3) and maps it to (u, v) (RFC 7748, section 4.2)."""
+    """Decodes x² + y² = 1 − 39081x²y² (RFC 8032, section 5.2.3) and maps it to (u, v) (RFC 7748, section
+    4.2)."""
     p = P448
     if len(encoded) != 57 or encoded[56] & 0x7F:
         raise KeyFormatError("not an Ed448 public key")

@@ -1,4 +1,5 @@
-"""What the elliptic-curve kernel computes, said as plainly as possible and slowly: the twin that the tests hold it against.
+"""What the elliptic-curve kernel computes, said as plainly as possible and slowly: the twin that the tests
+hold it against.
 
 Everything is in Python integers and bytes; only the curves themselves are shared with the kernel's wrapper.
 """
@@ -27,8 +28,12 @@ def scalar_at(buffer: bytes, offset: int, family: Family, layout: str, kind: str
     """The scalar that a candidate stands for, or None if its bytes cannot be one."""
     if kind == "seed":
         if family == "25519":
-            return clamped(int.from_bytes(hashlib.sha512(buffer[offset : offset + 32]).digest()[:32], "little"), family)
-        return clamped(int.from_bytes(hashlib.shake_256(buffer[offset : offset + 57]).digest(56), "little"), family)
+            return clamped(
+                int.from_bytes(hashlib.sha512(buffer[offset : offset + 32]).digest()[:32], "little"), family
+            )
+        return clamped(
+            int.from_bytes(hashlib.shake_256(buffer[offset : offset + 57]).digest(56), "little"), family
+        )
     data = buffer[offset : offset + WIDTHS[family][layout]]
     words = [data[at : at + 4] for at in range(0, len(data), 4)]
     if layout == "py30":
@@ -48,12 +53,18 @@ def scalar_at(buffer: bytes, offset: int, family: Family, layout: str, kind: str
 def clamped(number: int, family: Family) -> int:
     """RFC 7748, section 5, bit by bit."""
     low, top = (3, 254) if family == "25519" else (2, 447)
-    number = number % 2**top
-    return number - number % 2**low + 2**top
+    below, step = 1 << top, 1 << low
+    number %= below
+    return number - number % step + below
 
 
 def search(
-    points: Sequence[tuple[int, int]], buffer: bytes, offsets: Sequence[int], family: Family, layout: str, kind: str
+    points: Sequence[tuple[int, int]],
+    buffer: bytes,
+    offsets: Sequence[int],
+    family: Family,
+    layout: str,
+    kind: str,
 ) -> list[tuple[int, int]]:
     """Pairs (index of the candidate, index of the point) with scalar·G = point."""
     curve = CURVES[family]

@@ -8,7 +8,15 @@ from itertools import groupby
 from immure.scanning.finding import ImageReport
 from immure.scanning.report.markup import Markup, element, join
 from immure.scanning.report.memory_map import Cell, MemoryMap, Row, State, draw, thinned_words
-from immure.scanning.report.words import bytes_words, count_words, hex_words, list_words, shortened, tail, visible
+from immure.scanning.report.words import (
+    bytes_words,
+    count_words,
+    hex_words,
+    list_words,
+    shortened,
+    tail,
+    visible,
+)
 
 _ROWS = 24
 _CELLS = 120

@@ -117,7 +117,7 @@ def list_words(words: Sequence[str], last: str = "and") -> str:
 
 def secret_words(kty: str, secret: str) -> str:
     """The name of a secret number in words; a name that we do not know is given as it is."""
-    if secret == "d" and kty != "RSA":  # noqa: S105 - the name of a number, not a password
+    if secret == "d" and kty != "RSA":
         return "private scalar d"
     return _SECRETS.get(secret, visible(secret))
 
