@@ -48,7 +48,7 @@ def _off_balance(bits: int, square: int) -> Fraction:
 
 
 def _share_of_other_factors() -> Fraction:
-    """The share of keys whose gcd(p − 1, q − 1) does not divide the multiple that is tried: a random prime is 1
+    """The share of keys whose gcd(p − 1, q − 1) does not divide the multiple tried: a random prime is 1
     modulo r^k with probability 1/φ(r^k)."""
     kept = 1.0
     for prime in (n for n in range(2, 20_000) if all(n % d for d in range(2, int(n**0.5) + 1))):
