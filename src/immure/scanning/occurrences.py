@@ -57,9 +57,11 @@ class Sweeper:
             offset = chunk.read_start + at
             if not chunk.start <= offset < chunk.stop:
                 continue
+            # behind the end of the image the buffer holds zeros, and a number may end in zeros
+            length = min(length, chunk.read_stop - offset)
             _, secret, encoding, full = self._owners[needle]
             whole = length == full
-            if not whole and (secret == "key" or length < _least(encoding)):
+            if length < PART_BYTES or (not whole and (secret == "key" or length < _least(encoding))):
                 continue
             places.append(Place(offset, length, needle, whole))
         return places
