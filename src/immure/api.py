@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from immure.errors import ImageError
 from immure.keymaterial.key import PublicKey
 from immure.keymaterial.sources import load_keys as load_source
-from immure.scanning.finding import Finding, ScanReport
+from immure.scanning.finding import Finding, ImageReport, ScanReport
 from immure.scanning.options import Progress, ScanOptions
 from immure.scanning.scanner import check_options, scan_each, scan_targets
 
 Path = str | os.PathLike[str]
 Keys = Path | PublicKey | Iterable["Path | PublicKey"]
+_MOST_NOTES = 20
 
 
 def load_keys(source: Path) -> list[PublicKey]:
@@ -54,7 +55,8 @@ def scan(
     """Findings in crash dumps, memory images, directories or archives of them, ``pid:N``, or ``-``, as each
     image is done.
 
-    A clean result says nothing about what could not be searched: :func:`scan_report` does.
+    A clean result says nothing about what could not be searched: :func:`scan_report` does. What cannot be
+    read raises only when everything else has been scanned, so it costs no finding.
 
     Args:
         targets: what to scan.
@@ -63,16 +65,30 @@ def scan(
         progress: told of progress; by default nobody is.
 
     Raises:
-        ImageError: a target cannot be opened, or an image in it cannot be read at all.
+        ImageError: a target cannot be opened, or an image in it cannot be read at all; its notes name the
+            others of which that is true.
         KeySourceError: a source of keys cannot be read.
         UsageError: the options make no sense.
     """
     options = options or ScanOptions()
     check_options(options)
-    for report in scan_each(_all_targets(targets), _all_keys(keys), options, progress):
-        if report.error:
-            raise ImageError(report.error, path=report.path)
+    return _findings(scan_each(_all_targets(targets), _all_keys(keys), options, progress))
+
+
+def _findings(reports: Iterable[ImageReport]) -> Iterator[Finding]:
+    unread: list[ImageReport] = []
+    for report in reports:
         yield from report.findings
+        if report.error:
+            unread.append(report)
+    if unread:
+        first, *others = unread
+        error = ImageError(first.error or "cannot be read", path=first.path)
+        for other in others[:_MOST_NOTES]:
+            error.add_note(f"{other.path}: {other.error}")
+        if len(others) > _MOST_NOTES:
+            error.add_note(f"and {len(others) - _MOST_NOTES} more")
+        raise error
 
 
 def scan_report(

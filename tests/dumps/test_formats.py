@@ -182,6 +182,19 @@ def test_snappy_of_noise(noise):
         assert len(decompress_block(noise)) <= 65536
 
 
+def test_snappy_copy_that_is_cut_short():
+    block = snappy_block(bytes(100))
+    with pytest.raises(ImageError, match="a snappy copy passes the end of its block"):
+        decompress_block(block[:-1])
+
+
+def test_empty_file_is_not_taken_for_a_dump(tmp_path):
+    (tmp_path / "app.core").touch()
+    [image] = opened(tmp_path / "app.core")
+    assert (image.format, image.regions, image.missing) == ("raw", (), ())
+    assert "is empty" in image.warnings[0]
+
+
 def test_raw(tmp_path):
     image = parse(b"no format at all")
     assert (image.format, image.regions[0].name) == ("raw", "raw bytes")

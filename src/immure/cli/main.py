@@ -16,6 +16,7 @@ import click
 
 from immure.cli.exit_codes import ExitCode
 from immure.cli.messages import say, silence_stdout
+from immure.cli.undumpable import keep_memory_out_of_dumps
 from immure.errors import ImmureError, UsageError
 
 
@@ -91,6 +92,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with an exit code."""
+    keep_memory_out_of_dumps()
     for stream in (sys.stdout, sys.stderr):
         # names out of images may hold what the terminal's encoding cannot say: spell it out rather than fail
         if isinstance(stream, io.TextIOWrapper):

@@ -22,20 +22,16 @@ _PID = re.compile(r"pid:[0-9]+")
 
 
 class Target(TextType):
-    """Something to scan: an existing file or directory, ``pid:N``, or ``-`` for standard input."""
+    """Something to scan: a file or directory, ``pid:N``, or ``-`` for standard input.
+
+    Whether it exists is not asked here: of several, the others are to be scanned (:func:`absence`)."""
 
     name = "target"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """``value`` if it can be scanned at all; a usage error otherwise."""
-        if value == "-":
-            if sys.stdin.isatty():
-                self.fail("standard input is a terminal; pipe an image into it", param, ctx)
-        elif _PID.fullmatch(value):
-            if not os.path.exists(f"/proc/{value.removeprefix('pid:')}"):
-                self.fail(f"there is no process {value.removeprefix('pid:')}", param, ctx)
-        elif not os.path.exists(value):
-            self.fail(f"{_quoted(value)} does not exist", param, ctx)
+        """``value``; a usage error if it is standard input and nobody pipes anything in."""
+        if value == "-" and sys.stdin is not None and sys.stdin.isatty():
+            self.fail("standard input is a terminal; pipe an image into it", param, ctx)
         return value
 
     def shell_complete(
@@ -43,6 +39,22 @@ class Target(TextType):
     ) -> list[CompletionItem]:
         """Let the shell complete file names."""
         return [CompletionItem(incomplete, type="file")]
+
+
+def absence(target: str) -> str | None:
+    """What to say of a target that does not exist; None if it does, as far as can be told."""
+    if target == "-":
+        return None
+    if _PID.fullmatch(target):
+        number = target.removeprefix("pid:")
+        return None if os.path.exists(f"/proc/{number}") else f"there is no process {number}"
+    try:
+        os.stat(target)
+    except (FileNotFoundError, NotADirectoryError):
+        return f"{_quoted(target)} does not exist"
+    except (OSError, ValueError):  # it may exist: whoever opens it says what is wrong
+        return None
+    return None
 
 
 class DetectorNames(NamesType):

@@ -12,7 +12,7 @@ import click
 from immure.cli.exit_codes import FAIL_ON, ExitCode, FailOn, describe, exit_code
 from immure.cli.messages import say, silence_stdout
 from immure.cli.output import check_writable, open_output
-from immure.cli.parameters import DetectorNames, Target
+from immure.cli.parameters import DetectorNames, Target, absence
 from immure.cli.progress import Reporter, reporter
 from immure.errors import InputError, UsageError
 from immure.scanning.options import DETECTORS, Mode, ScanOptions
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: A terminal report of several images that is longer than this is hard to read.
 _LONG = 200
+#: Missing targets that an error message names.
+_LISTED = 5
 
 _EPILOG = """
 TARGET is a crash dump or memory image (ELF core, minidump, HPROF, LiME, AVML or raw bytes; also compressed
@@ -134,6 +136,7 @@ def scan(
     )
     color = False if no_color else None
     presentation = Presentation(form or _guess(output), output, fail_on, show_all, quiet, color)
+    _check_targets(targets, quiet)
     if output is not None:
         check_writable(output)
     keys = _load(sources, allow_private_hosts, quiet)
@@ -141,6 +144,16 @@ def scan(
         raise click.UsageError("nothing to look for: --no-harvest without any key from --keys")
     report = _run(targets, keys, options, presentation)
     return ExitCode.INTERRUPTED if report is None else _present(report, presentation)
+
+
+def _check_targets(targets: Sequence[str], quiet: bool) -> None:
+    """Refuse targets of which none exists; say early which others do not: a scan may take hours."""
+    absent = [words for target in targets if (words := absence(target)) is not None]
+    if len(absent) == len(targets):
+        listed = ", ".join(absent[:_LISTED]) + (", …" if len(absent) > _LISTED else "")
+        raise click.BadParameter(listed, param_hint="'TARGET...'")
+    for words in () if quiet else absent:
+        say(f"note: {words}; the other targets are scanned")
 
 
 def _guess(output: str | None) -> Format:

@@ -47,6 +47,10 @@ def parse_raw(path: str, reader: Reader, limits: Limits | None = None) -> Image:
     packed, plain = _called(head, _PACKED), _called(head, _PLAIN)
     if packed:
         image.missing = (Missing(0, f"is {packed}, which is not opened: searched only as it is", 0),)
+    if reader.size == 0:
+        image.warnings = (
+            f"{path}: is empty: if a dump should be here, it was not written (is a disk full?)",
+        )
     if plain:
         image.warnings = (f"{path}: is {plain}: searched as raw bytes, without addresses",)
     return image

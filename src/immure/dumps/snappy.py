@@ -92,6 +92,8 @@ def decompress_block(block: bytes) -> bytes:
             position += length
         else:
             length, offset, position = _copy(block, tag, position)
+            if position > end:
+                raise ImageError("a snappy copy passes the end of its block")
             _repeat(out, offset, length)
         if len(out) > size:
             raise ImageError("a snappy block is longer than it says")

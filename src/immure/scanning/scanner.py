@@ -219,11 +219,10 @@ def scan_targets(
 ) -> ScanReport:
     """Scan everything in the targets: files, directories, archives, ``pid:N``, ``-``.
 
-    ``on_finding`` is called for each finding as soon as its image is done. What cannot be opened inside a
-    target gets a report with an ``error``.
+    ``on_finding`` is called for each finding as soon as its image is done. What cannot be opened, a target
+    itself or something in it, gets a report with an ``error``; the others are scanned all the same.
 
     Raises:
-        ImageError: a target itself cannot be opened.
         UsageError: the options make no sense.
     """
     options = options or ScanOptions()
@@ -249,17 +248,38 @@ def scan_each(
 ) -> Iterator[ImageReport]:
     """One report after the other; see :func:`scan_targets`."""
     for target in targets:
-        for opened in open_images(target):
+        for opened in _open(target):
             if isinstance(opened, Unreadable):
                 yield _unreadable(opened)
-                continue
-            with opened as image:
-                try:
-                    yield scan_image(image, keys, options, progress)
-                except UsageError:
-                    raise
-                except ImmureError as error:
-                    yield ImageReport(image.path, image.format, image.reader.size or 0, error=str(error))
+            else:
+                with opened as image:
+                    yield _scan_or_say(image, keys, options, progress)
+
+
+def _open(target: str) -> Iterator[Image | Unreadable]:
+    """What is in a target; if that cannot be opened, it is one more thing that is unreadable."""
+    try:
+        yield from open_images(target)
+    except ImmureError as error:
+        yield Unreadable(error.path or target, _words(error, error.path or target))
+
+
+def _scan_or_say(
+    image: Image, keys: Sequence[PublicKey], options: ScanOptions, progress: Progress | None
+) -> ImageReport:
+    """The report on one of several images: what is wrong with this one must not cost those on the others."""
+    try:
+        return scan_image(image, keys, options, progress)
+    except UsageError:
+        raise
+    except ImmureError as error:
+        words = _words(error, image.path)
+        return ImageReport(image.path, image.format, image.reader.size or 0, error=words)
+
+
+def _words(error: ImmureError, path: str) -> str:
+    """Offset and reason; the report names the path."""
+    return str(error).removeprefix(f"{path}: ")
 
 
 def _unreadable(opened: Unreadable) -> ImageReport:

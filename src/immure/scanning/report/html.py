@@ -26,6 +26,7 @@ from immure.scanning.report.summary import (
     overall,
     overall_verdict,
     verdict,
+    was_opened,
 )
 from immure.scanning.report.words import bytes_words, count_words, visible
 
@@ -124,7 +125,7 @@ def _image(image: ImageReport, report: ScanReport, anchor: str) -> Markup:
     said = element("p", element("span", kind.value), _capital(headline(image)), class_="verdict")
     if len(report.images) == 1:  # the banner says it
         said = Markup("")
-    facts_line = [image.format, bytes_words(image.size)]
+    facts_line = [image.format, bytes_words(image.size)] if was_opened(image) else []
     if image.process is not None:
         facts_line.append(f"process {process_words(image.process)}")
     return element(

@@ -8,7 +8,7 @@ from immure.keymaterial.key import PublicKey
 from immure.scanning.finding import Finding, ImageReport, Occurrence, ScanReport
 from immure.scanning.report.key_facts import found_words, scope_words, source_words
 from immure.scanning.report.markup import Markup, element, facts, join, table
-from immure.scanning.report.summary import detectors_words, error_words, gaps, not_asked_for
+from immure.scanning.report.summary import detectors_words, error_words, gaps, lost_words, not_asked_for
 from immure.scanning.report.words import (
     bytes_words,
     count_words,
@@ -126,7 +126,8 @@ def not_searched_part(image: ImageReport, report: ScanReport) -> Markup:
             element("p", f"Nothing: every byte was searched by {detectors_words(report.detectors)}.")
         )
     if image.error is not None:
-        words = f"What lies behind the place where the scan broke off: {error_words(image)}"
+        lost = lost_words(image)
+        words = f"{lost[0].upper()}{lost[1:]}: {error_words(image)}"
         parts.append(element("p", words))
     skipped = not_asked_for(report)
     if skipped:

@@ -35,7 +35,8 @@ def headline(image: ImageReport) -> str:
         case Verdict.FOUND:
             return f"{_keys_found(image.findings)} in this image{_reservation(image)}"
         case Verdict.UNREADABLE:
-            return f"not scanned to the end: {error_words(image)}"
+            broken_off = "not scanned to the end" if was_opened(image) else "not scanned"
+            return f"{broken_off}: {error_words(image)}"
         case Verdict.CLEAN:
             if image.size == 0:
                 return "nothing to search in it"
@@ -62,6 +63,16 @@ def _reservation(image: ImageReport) -> str:
 def error_words(image: ImageReport) -> str:
     """Why the scan of an image broke off, without its path, which stands beside it in every report."""
     return visible((image.error or "").removeprefix(f"{image.path}: "))
+
+
+def was_opened(image: ImageReport) -> bool:
+    """Whether any byte of it could be read."""
+    return image.format != "none"
+
+
+def lost_words(image: ImageReport) -> str:
+    """What is not searched of an image with an error."""
+    return "what lies behind the place where the scan broke off" if was_opened(image) else "all of it"
 
 
 def overall(report: ScanReport) -> str:

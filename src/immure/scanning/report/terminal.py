@@ -27,9 +27,11 @@ from immure.scanning.report.summary import (
     gaps,
     headline,
     keys_words,
+    lost_words,
     not_asked_for,
     overall,
     verdict,
+    was_opened,
 )
 from immure.scanning.report.terminal_findings import findings_section
 from immure.scanning.report.terminal_map import Marks, map_section, marks_for
@@ -126,9 +128,8 @@ def _brief(report: ScanReport) -> Iterator[RenderableType]:
 def _image(
     image: ImageReport, report: ScanReport, marks: Marks, width: int, options: TerminalOptions
 ) -> Iterator[RenderableType]:
-    yield Text.assemble(
-        (visible(image.path), "bold"), f"  {visible(image.format)}, {bytes_words(image.size)}"
-    )
+    facts = f"  {visible(image.format)}, {bytes_words(image.size)}" if was_opened(image) else ""
+    yield Text.assemble((visible(image.path), "bold"), facts)
     yield Text.assemble(_word(image), "  ", headline(image))
     nothing_to_say = verdict(image) is Verdict.CLEAN and not image.warnings
     if nothing_to_say and len(report.images) >= _MANY_IMAGES and not options.show_all:
@@ -153,8 +154,7 @@ def _not_searched(image: ImageReport, report: ScanReport, show_all: bool) -> Ite
     grouped = gaps(image)
     if not grouped:
         everything = f"  nothing: every byte was searched by {detectors_words(report.detectors)}"
-        broken_off = "  what lies behind the place where the scan broke off"
-        yield Text(everything if image.error is None else broken_off)
+        yield Text(everything if image.error is None else f"  {lost_words(image)}")
     else:
         yield _gap_table(grouped if show_all else grouped[:_GAPS_SHOWN])
         if not show_all and len(grouped) > _GAPS_SHOWN:
