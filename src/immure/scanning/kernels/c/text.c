@@ -89,6 +89,7 @@ typedef struct {
     const uint8_t *buf;
     int64_t nbytes;
     int64_t min_chars;
+    int64_t floor; /* end of the last text: the next one does not reach back behind it */
     int64_t *out;
     size_t count, cap;
 } search;
@@ -149,10 +150,10 @@ static int emit(search *s, int64_t start, int64_t chars, int width) {
 }
 
 /* Extends a group that begins at `at` to the maximal run with characters `width` bytes apart, emits it, and returns its end; -1: no room. */
-static int64_t extend(search *s, int64_t at, int64_t floor, int width) {
+static int64_t extend(search *s, int64_t at, int width) {
     const uint8_t *b = s->buf;
     int64_t start = at, end = at;
-    while (start - width >= floor && is_base64(b[start - width]) && (width == 1 || b[start - 1] == 0)) start -= width;
+    while (start - width >= s->floor && is_base64(b[start - width]) && (width == 1 || b[start - 1] == 0)) start -= width;
     while (end + width <= s->nbytes && is_base64(b[end]) && (width == 1 || b[end + 1] == 0)) end += width;
     if ((end - start) / width < s->min_chars) return end;
     size_t before = s->count;
@@ -174,9 +175,9 @@ static const uint8_t *last_block(const search *s, int64_t at, uint8_t *copy) {
     return copy;
 }
 
-/* Scans [from, to); the first offset that is not done (== to, or beyond it if a run went further). The body is compiled twice. */
+/* Scans [from, to), beyond which a text may reach; 0 if there is no room (then floor is where to go on). The body is compiled twice. */
 #define SCAN(name, attributes, classify)                                                                             \
-    attributes static int64_t name(search *s, int64_t from, int64_t to, int64_t floor) {                             \
+    attributes static int name(search *s, int64_t from, int64_t to) {                                                \
         int64_t at = from;                                                                                           \
         classes here = CLASSES_AT(classify, s, at);                                                                  \
         while (at < to) {                                                                                            \
@@ -185,12 +186,12 @@ static const uint8_t *last_block(const search *s, int64_t at, uint8_t *copy) {
             at += BLOCK;                                                                                             \
             here = next;                                                                                             \
             if (first < 0) continue;                                                                                 \
-            int64_t end = extend(s, at - BLOCK + first, floor, wide ? 2 : 1);                                        \
-            if (end < 0) return floor; /* not `at`: the run may begin before it */                                   \
-            floor = at = end;                                                                                        \
+            int64_t end = extend(s, at - BLOCK + first, wide ? 2 : 1);                                               \
+            if (end < 0) return 0;                                                                                   \
+            s->floor = at = end;                                                                                     \
             here = CLASSES_AT(classify, s, at);                                                                      \
         }                                                                                                            \
-        return at > to ? at : to;                                                                                    \
+        return 1;                                                                                                    \
     }
 
 SCAN(scan_plain, , classify_plain)
@@ -198,28 +199,28 @@ SCAN(scan_plain, , classify_plain)
 SCAN(scan_avx2, __attribute__((target("avx2"))), classify_avx2)
 #endif
 
-static int64_t scan(search *s, int64_t from, int64_t to, int64_t floor) {
+static int scan(search *s, int64_t from, int64_t to) {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2")) return scan_avx2(s, from, to, floor);
+    if (__builtin_cpu_supports("avx2")) return scan_avx2(s, from, to);
 #endif
-    return scan_plain(s, from, to, floor);
+    return scan_plain(s, from, to);
 }
 
 size_t text_runs(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, size_t pad, size_t min_chars,
                  int64_t *out, size_t cap, int64_t *position) {
-    search s = {buf, (int64_t)nbytes, (int64_t)min_chars, out, 0, cap};
+    search s = {buf, (int64_t)nbytes, (int64_t)min_chars, *position, out, 0, cap};
     int64_t done = *position;
     for (size_t r = 0; r < nruns; r++) {
         int64_t from = runs[2 * r] - (int64_t)pad, to = runs[2 * r + 1] + (int64_t)pad;
         if (from < done) from = done;
         if (to > s.nbytes) to = s.nbytes;
         if (to <= from) continue;
-        int64_t end = scan(&s, from, to, done);
-        if (end < to) {
-            *position = end;
+        if (!scan(&s, from, to)) {
+            *position = s.floor;
             return s.count;
         }
-        if (end > done) done = end;
+        /* not the end of the last block that was looked at: a text that begins in its last bytes may not have been seen */
+        done = s.floor > to ? s.floor : to;
     }
     *position = (int64_t)nbytes;
     return s.count;
