@@ -24,6 +24,16 @@ def product_tree(numbers: Sequence[Any]) -> list[list[Any]]:
     return levels
 
 
+def product_modulo(numbers: Sequence[Any], modulus: Any) -> Any:
+    """The product of all numbers, modulo ``modulus``: reduced on the way, because the modulus of a few keys is
+    far shorter than the product."""
+    level = list(numbers)
+    while len(level) > 1:
+        pairs = [level[i] * level[i + 1] % modulus for i in range(0, len(level) - 1, 2)]
+        level = pairs + level[2 * len(pairs) :]
+    return level[0] % modulus
+
+
 def remainders(value: Any, tree: Sequence[Sequence[Any]]) -> list[Any]:
     """``value`` modulo each of the numbers that the tree was made of."""
     rest = [value % tree[-1][0]]
@@ -70,7 +80,7 @@ class Batch:
         self._seen.clear()
         if not waiting or not self._moduli:
             return []
-        product = product_tree([self._fmpz(value) for value, _ in waiting])[-1][0]
+        product = product_modulo([self._fmpz(value) for value, _ in waiting], self._tree[-1][0])
         hits: list[tuple[int, int, int]] = []
         for index, rest in enumerate(remainders(product, self._tree)):
             n = self._moduli[index]
