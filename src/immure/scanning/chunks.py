@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 from immure.dumps.dump import Image, Reader
+from immure.scanning.finding import NotSearched
 from immure.scanning.kernels.cpu import Workspace
 
 T = TypeVar("T")
@@ -21,6 +22,8 @@ T = TypeVar("T")
 #: Bytes read on both sides of a core. Longer than any structure that is parsed, and than the 64 KiB from
 #: which on a run counts as noise, so that both ends of every shorter run that touches the core are seen.
 OVERLAP = 72 << 10
+#: Holes of sparse files up to this long are read as zeros: that costs less than cutting a chunk there.
+SMALL_HOLE = 1 << 20
 _PAGE = 4096
 
 
@@ -90,7 +93,7 @@ def _endless(chunk_bytes: int) -> Iterator[Chunk]:
 def _cut(reader: Reader, span: _Span, chunk_bytes: int) -> Iterator[Chunk]:
     base = span.start - (span.start - span.phase) % 8
     done = span.start
-    for first, last in reader.extents(span.start, span.stop):
+    for first, last in _without_small_holes(reader.extents(span.start, span.stop)):
         start = max(done, first)
         while start < last:
             # cut on a grid that does not depend on where the holes are
@@ -101,6 +104,28 @@ def _cut(reader: Reader, span: _Span, chunk_bytes: int) -> Iterator[Chunk]:
                 read_start += (base - read_start) % 8
             yield Chunk(start, stop, read_start, min(stop + OVERLAP, span.stop))
             start = done = stop
+
+
+def _without_small_holes(extents: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    start = stop = -1
+    for first, last in extents:
+        if start >= 0 and first - stop <= SMALL_HOLE:
+            stop = last
+            continue
+        if start >= 0:
+            yield start, stop
+        start, stop = first, last
+    if start >= 0:
+        yield start, stop
+
+
+def unread(chunk: Chunk, unreadable: Iterable[tuple[int, int]]) -> list[NotSearched]:
+    """What :func:`load` could not read of a chunk's core, for the report."""
+    return [
+        NotSearched(offset, length, "all", "could not be read")
+        for offset, length in unreadable
+        if offset < chunk.stop and offset + length > chunk.start
+    ]
 
 
 def load(reader: Reader, chunk: Chunk, space: Workspace) -> list[tuple[int, int]]:

@@ -1,13 +1,14 @@
-"""Third pass: every place of every number of the keys that were proved, whole or in part.
+"""Every place of every number of the keys that were proved, whole or in part.
 
 One copy proves a key; then all its numbers are known, and an exact search for each of them in each encoding
-finds the rest, at any alignment.
+finds the rest, at any alignment. Chunks that are read after that are swept while they are searched; the
+others once more at the end.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,7 +23,19 @@ from immure.scanning.proofs import Proof
 #: encodings with regular zeros, more.
 PART_BYTES: Final = 16
 SPARSE_PART_BYTES: Final = 80
+#: How often the sweep is made ready anew for one more proof, before that waits until they have doubled.
+MOST_REBUILDS: Final = 32
 _SPARSE: Final = ("smi28", "utf16", "limb52", "decimal", "hex", "base64", "der")
+
+
+@dataclass(frozen=True, slots=True)
+class Needle:
+    """One number of a proved key in one encoding."""
+
+    public: Numbers
+    secret: str
+    encoding: str
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,48 +44,93 @@ class Place:
 
     offset: int
     length: int
-    needle: int
+    needle: Needle
     whole: bool
 
 
 class Sweeper:
-    """Sweeps chunks for all numbers of the proved keys; one for an image, used by all threads."""
+    """Sweeps chunks for all numbers of some proved keys; used by all threads."""
 
     def __init__(self, proofs: Iterable[Proof]) -> None:
-        self._owners: list[tuple[Numbers, str, str, int]] = []
-        needles: list[bytes] = []
+        self._needles: list[Needle] = []
+        strings: list[bytes] = []
         seen: set[bytes] = set()
         for proof in proofs:
             for secret, encoding, data in proof.needles():
                 if data not in seen:
                     seen.add(data)
-                    needles.append(data)
-                    self._owners.append((proof.public, secret, encoding, len(data)))
-        self._sweep = Sweep(needles, [_least(encoding) > PART_BYTES for _, _, encoding, _ in self._owners])
+                    strings.append(data)
+                    self._needles.append(Needle(proof.public, secret, encoding, len(data)))
+        self._sweep = Sweep(strings, [_least(needle.encoding) > PART_BYTES for needle in self._needles])
 
     def examine(self, space: Workspace, chunk: Chunk) -> list[Place]:
         """The places that start in the chunk's core."""
         places = []
-        for needle, at, _, length in self._sweep.find(space, min_bytes=PART_BYTES):
+        for index, at, _, length in self._sweep.find(space, min_bytes=PART_BYTES):
             offset = chunk.read_start + at
             if not chunk.start <= offset < chunk.stop:
                 continue
             # behind the end of the image the buffer holds zeros, and a number may end in zeros
             length = min(length, chunk.read_stop - offset)
-            _, secret, encoding, full = self._owners[needle]
-            whole = length == full
-            if length < PART_BYTES or (not whole and (secret == "key" or length < _least(encoding))):
-                continue
-            places.append(Place(offset, length, needle, whole))
+            needle = self._needles[index]
+            whole = length == needle.length
+            part = needle.secret != "key" and length >= _least(needle.encoding)
+            if length >= PART_BYTES and (whole or part):
+                places.append(Place(offset, length, needle, whole))
         return places
 
-    def occurrences(self, places: Sequence[Place], image: Image) -> dict[Numbers, list[Occurrence]]:
+
+class Sweeps:
+    """Sweeps an image for proofs that come one by one: each chunk for those that were there when it was
+    searched, and at the end for the rest."""
+
+    def __init__(self) -> None:
+        self._proofs: list[Proof] = []
+        self._places: list[Place] = []
+        self._behind: dict[int, list[Chunk]] = defaultdict(list)
+        self._rebuilt = 0
+        self._current: tuple[Sweeper | None, int] = (None, 0)
+
+    def add(self, proof: Proof) -> None:
+        """Sweep for this proof, too, from now on and in everything that was swept before."""
+        self._proofs.append(proof)
+
+    def prepare(self) -> None:
+        """Let the chunks to come be swept for the proofs that were added; not every time, if they are many."""
+        known, count = self._current[1], len(self._proofs)
+        if count > known and (self._rebuilt < MOST_REBUILDS or count > 2 * known):
+            self._rebuilt += 1
+            self._current = (Sweeper(self._proofs), count)
+
+    def examine(self, space: Workspace, chunk: Chunk) -> tuple[int, list[Place]]:
+        """Sweep the chunk in the workspace: for how many proofs, and the places."""
+        sweeper, known = self._current
+        return known, sweeper.examine(space, chunk) if sweeper is not None else []
+
+    def take(self, chunk: Chunk, known: int, places: Iterable[Place]) -> None:
+        """Note what :meth:`examine` found."""
+        self._places += places
+        self._behind[known].append(chunk)
+
+    def rest(self) -> Iterator[tuple[Sweeper, list[Chunk]]]:
+        """What is still to be swept, and for what; each chunk's places go to :meth:`found`."""
+        for known, chunks in self._behind.items():
+            if known < len(self._proofs):
+                yield Sweeper(self._proofs[known:]), chunks
+
+    def found(self, places: Iterable[Place]) -> None:
+        """Note places of the rest."""
+        self._places += places
+
+    def occurrences(self, image: Image) -> dict[Numbers, list[Occurrence]]:
         """Places by key, as users see them."""
         result: dict[Numbers, list[Occurrence]] = defaultdict(list)
-        for place in places:
-            public, secret, encoding, _ = self._owners[place.needle]
-            result[public].append(
-                occurrence(image, place.offset, place.length, secret, encoding, whole=place.whole)
+        for place in self._places:
+            needle = place.needle
+            result[needle.public].append(
+                occurrence(
+                    image, place.offset, place.length, needle.secret, needle.encoding, whole=place.whole
+                )
             )
         return result
 

@@ -1,9 +1,10 @@
-"""Which windows each detector visits: decided once per image, from what the survey counted in all of it.
+"""Which windows each detector visits: decided once per image, from what the survey counted in it.
 
-Exhaustive mode visits every window. Quick mode visits the widest of three sets whose size fits a budget, so
-that small images are searched completely in either mode: (1) every window; (2) not the inside of noise, 64
-KiB or more of pages that look random all over; (3) of that, only windows near the ends of a run. What was
-left out is reported.
+Exhaustive mode visits every window. Quick mode visits the widest of these sets whose size fits a budget, so
+that small images are searched completely in either mode: ``all`` windows; ``quiet``, all but the inside of
+noise, 64 KiB or more of pages that look random all over; and then, of that, for aligned primes ``near``, in
+long runs only what is near their ends, and for everything else ``edges``: the ends of runs that are not too
+long and look random. What was left out is reported.
 """
 
 from __future__ import annotations
@@ -14,10 +15,18 @@ from typing import Final, Literal
 from immure.scanning.kernels.cpu import NEVER_LONG, Runs, Windows, Workspace, count_windows
 from immure.scanning.options import Mode
 
-Tier = Literal["all", "quiet", "edges"]
+Tier = Literal["all", "quiet", "near", "edges"]
+_TIERS: Final[tuple[Tier, ...]] = ("all", "quiet", "near", "edges")
 
 #: Words from the ends of a run within which windows are visited in the narrowest tier.
 EDGE_WORDS: Final = 1
+#: In the tier ``near``: bytes from which on a run is long, and from its ends within which it is visited.
+NEAR_LONG: Final = 1024
+NEAR_EDGE: Final = 256
+#: Longest runs of the tier ``edges``: for long numbers by their length (the numbers of an RSA key side by side
+#: take nine times that of a prime), for scalars in bytes.
+LONGEST_RUN: Final = 12
+LONGEST_SCALAR_RUN: Final = 512
 #: Widths in bytes by which windows are counted: an RSA-2048 prime, a 256-bit scalar.
 LOOSE_WIDTH: Final = 128
 STRICT_WIDTH: Final = 32
@@ -38,56 +47,59 @@ BUDGETS: Final[dict[str, int]] = {
 class Counts:
     """Windows of an image at steps of 8 bytes, by set of runs and tier."""
 
-    loose: dict[Tier, int] = field(default_factory=lambda: {"all": 0, "quiet": 0, "edges": 0})
-    strict: dict[Tier, int] = field(default_factory=lambda: {"all": 0, "quiet": 0, "edges": 0})
+    loose: dict[Tier, int] = field(default_factory=lambda: dict.fromkeys(_TIERS, 0))
+    strict: dict[Tier, int] = field(default_factory=lambda: dict.fromkeys(_TIERS, 0))
 
     @classmethod
     def unbounded(cls) -> Counts:
         """Counts that fit no budget."""
-        most: dict[Tier, int] = {"all": 1 << 62, "quiet": 1 << 62, "edges": 1 << 62}
-        return cls(dict(most), dict(most))
+        return cls(dict.fromkeys(_TIERS, 1 << 62), dict.fromkeys(_TIERS, 1 << 62))
 
-    def add(self, other: Counts) -> None:
-        """Count another chunk."""
+    def add(self, other: Counts, times: int = 1) -> None:
+        """Count another chunk, ``times`` if it stands for as many."""
         for mine, theirs in ((self.loose, other.loose), (self.strict, other.strict)):
             for tier in mine:
-                mine[tier] += theirs[tier]
+                mine[tier] += times * theirs[tier]
 
 
 def count(space: Workspace) -> Counts:
     """The windows of the chunk in the workspace (its runs must have been found)."""
     counts = Counts()
-    step = windows("edges", 8)
     for counted, runs, quiet, width in (
         (counts.loose, space.loose, space.quiet_loose, LOOSE_WIDTH),
         (counts.strict, space.strict, space.quiet_strict, STRICT_WIDTH),
     ):
-        every, ends = count_windows(runs, width, step)
-        inner, inner_ends = count_windows(quiet, width, step) if space.has_noise else (every, ends)
-        counted["all"], counted["quiet"], counted["edges"] = every, inner, inner_ends
+        counted["all"], _ = count_windows(runs, width, windows("all", 8))
+        counted["quiet"], counted["edges"] = count_windows(quiet, width, windows("edges", 8))
+        if runs is space.loose:
+            counted["near"] = count_windows(quiet, width, windows("near", 8))[1]
     return counts
 
 
-def loose_runs(space: Workspace, tier: Tier, *, sparse: bool = False) -> Runs:
-    """The runs that detectors of long numbers visit; ``sparse``: of numbers in digits, whose bytes do not
-    look random."""
+def loose_runs(space: Workspace, tier: Tier, width: int, *, sparse: bool = False) -> Runs:
+    """The runs that detectors of numbers of ``width`` bytes visit; ``sparse``: of numbers in digits, whose
+    bytes do not look random."""
     if tier == "all":
         return space.loose
-    return space.random_ends if tier == "edges" and not sparse else space.quiet_loose
+    if tier == "edges":
+        longest = LONGEST_RUN * width
+        return space.of_length(width, longest) if sparse else space.random_ends(width, longest)
+    return space.quiet_loose
 
 
 def strict_runs(space: Workspace, tier: Tier) -> Runs:
     """The runs that detectors of 32-byte numbers visit."""
     if tier == "all":
         return space.strict
-    return space.binary_ends if tier == "edges" else space.quiet_strict
+    return space.binary_ends(LONGEST_SCALAR_RUN) if tier == "edges" else space.quiet_strict
 
 
 def windows(tier: Tier, step: int) -> Windows:
     """The windows of a tier at steps of ``step`` bytes. Runs begin one word before the first that is not
     dull."""
-    edge = 8 * (EDGE_WORDS + 1)
-    return Windows(step, 0 if tier == "edges" else NEVER_LONG, edge)
+    if tier == "edges":
+        return Windows(step, 0, 8 * (EDGE_WORDS + 1))
+    return Windows(step, NEAR_LONG if tier == "near" else NEVER_LONG, NEAR_EDGE)
 
 
 @dataclass(frozen=True)
@@ -103,7 +115,7 @@ class Plan:
         return self.tiers[family]
 
     def left_out(self, family: str) -> int:
-        """Windows that the family does not visit."""
+        """Windows that the family does not visit: at least so many."""
         counted = self.counts.strict if family == "scalars" else self.counts.loose
         return counted["all"] - counted[self.tiers[family]]
 
@@ -113,10 +125,8 @@ def make_plan(mode: Mode, counts: Counts) -> Plan:
     tiers: dict[str, Tier] = {}
     for family, budget in BUDGETS.items():
         counted = counts.strict if family == "scalars" else counts.loose
-        order: tuple[Tier, ...] = ("all", "quiet")
-        fitting = [tier for tier in order if counted[tier] <= budget]
-        widest: Tier = (
-            "quiet" if family == "primes" else "edges"
-        )  # aligned primes are cheap enough everywhere but in noise
-        tiers[family] = "all" if mode == "exhaustive" else fitting[0] if fitting else widest
+        fitting = [tier for tier in _TIERS[:2] if counted[tier] <= budget]
+        # aligned primes cost little
+        narrowest: Tier = "near" if family == "primes" else "edges"
+        tiers[family] = "all" if mode == "exhaustive" else fitting[0] if fitting else narrowest
     return Plan(mode, tiers, counts)

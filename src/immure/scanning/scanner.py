@@ -1,4 +1,4 @@
-"""The scan, readable from top to bottom: survey, search, sweep.
+"""The scan, readable from top to bottom: survey, search (which sweeps on its way), sweep of the rest.
 
 >>> report = scan_targets(["app.core"], keys=keys)   # doctest: +SKIP
 >>> report.findings[0].proof                         # doctest: +SKIP
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
 from immure.dumps.dump import Image, Missing
@@ -17,17 +18,23 @@ from immure.dumps.unreadable import Unreadable
 from immure.errors import ImmureError, UsageError
 from immure.keymaterial.key import Numbers, PublicKey
 from immure.scanning.chunks import Chunk, for_each_chunk, load, plan_chunks, stream_chunks
-from immure.scanning.finding import Finding, ImageReport, NotSearched, Occurrence, ScanReport
+from immure.scanning.finding import Finding, ImageReport, NotSearched, ScanReport
 from immure.scanning.harvest import Harvest
 from immure.scanning.kernels.cpu import Workspace
 from immure.scanning.keyset import KeySet
-from immure.scanning.occurrences import Place, Sweeper, tidy
+from immure.scanning.occurrences import Place, Sweeper, Sweeps, tidy
 from immure.scanning.options import DETECTORS, NoProgress, Progress, ScanOptions
 from immure.scanning.plan import Counts, Plan, make_plan
 from immure.scanning.proofs import Proof
-from immure.scanning.search import Searcher
+from immure.scanning.search import Searched, Searcher
 from immure.scanning.survey import Surveyor
 from immure.scanning.texts import TextPool
+
+#: Without structures or harvest the survey only counts: of images longer than this, one piece of so many bytes
+#: in SAMPLED_OF.
+SAMPLED_FROM = 64 << 20
+SAMPLE_BYTES = 1 << 20
+SAMPLED_OF = 16
 
 OnFinding = Callable[[ImageReport, Finding], None]
 T = TypeVar("T")
@@ -42,6 +49,7 @@ class ImageScan:
         self._progress = progress
         self._keys = named.copy()
         self._proofs: dict[Numbers, Proof] = {}
+        self._sweeps = Sweeps()
         self._texts = TextPool()
         self._structure = "structure" in options.detectors
         self._harvest = Harvest(self._keys, public=options.harvest, private=self._structure)
@@ -51,12 +59,28 @@ class ImageScan:
         """Survey the image, search it for its keys and the named ones, sweep for all places of those that are
         there."""
         began = time.perf_counter()
-        plan = make_plan(self._options.mode, self._survey())
-        self._search(plan)
+        counts = self._sample() if self._is_only_counted() else self._survey()
+        plan = make_plan(self._options.mode, counts)
         self._search_texts(plan)
-        self._conclude(self._sweep())
+        self._search(plan)
+        self._sweep()
+        self._conclude()
         self._describe(time.perf_counter() - began)
         return self.report
+
+    def _is_only_counted(self) -> bool:
+        reads = self._structure or self._options.harvest
+        return not reads and (self._image.reader.size or 0) > SAMPLED_FROM
+
+    def _sample(self) -> Counts:
+        """Count windows here and there."""
+        counts = Counts()
+        surveyor = Surveyor(self._image.reader, structures=False, texts=False)
+        pieces = plan_chunks(self._image, SAMPLE_BYTES)
+        sampled = (piece for piece in pieces if piece.start // SAMPLE_BYTES % SAMPLED_OF == 0)
+        for _, surveyed in for_each_chunk(sampled, SAMPLE_BYTES, surveyor.examine, self._options.threads):
+            counts.add(surveyed.counts, SAMPLED_OF)
+        return counts
 
     def _survey(self) -> Counts:
         options, counts = self._options, Counts()
@@ -78,7 +102,7 @@ class ImageScan:
                 self._texts.add(surveyed.texts)
         self._image.settle()
         self._harvest.settle()
-        self._proofs.update(self._harvest.proofs)
+        self._prove(self._harvest.proofs.values())
         return counts
 
     def _search(self, plan: Plan) -> None:
@@ -86,14 +110,26 @@ class ImageScan:
         searcher = Searcher(
             self._image.reader, self._keys, plan, self._options.detectors, _is_jvm(self._image)
         )
-        if searcher.detectors:
-            self._progress.phase("search")
-            for _, examined in self._each(
-                plan_chunks(self._image, self._options.chunk_bytes), searcher.examine
-            ):
-                self._prove(searcher.settle(examined))
-            self._prove(searcher.finish())
         self.report.not_searched += searcher.not_searched(size)
+        sweeps, first_read = self._sweeps, self._is_only_counted()
+
+        def examine(space: Workspace, chunk: Chunk) -> tuple[Searched, int, list[Place]]:
+            searched = searcher.examine(space, chunk)
+            return searched, *sweeps.examine(space, chunk)
+
+        if not searcher.detectors and not self._proofs:
+            return
+        self._progress.phase("search")
+        sweeps.prepare()
+        for chunk, (searched, known, places) in self._each(
+            plan_chunks(self._image, self._options.chunk_bytes), examine
+        ):
+            if first_read:
+                self.report.not_searched += searched.not_searched
+            sweeps.take(chunk, known, places)
+            self._prove(searcher.settle(searched))
+            sweeps.prepare()
+        self._prove(searcher.finish())
 
     def _search_texts(self, plan: Plan) -> None:
         self._prove(self._texts.search(self._keys, self._options.detectors, plan))
@@ -105,28 +141,25 @@ class ImageScan:
             # a proof by a whole key or seed says more than one by a mere scalar, from which no seed follows
             if known is None or (known.private is None and proof.private is not None):
                 self._proofs[proof.public] = proof
+                self._sweeps.add(proof)
 
-    def _sweep(self) -> dict[Numbers, list[Occurrence]]:
-        """Every place of every number of every proved key."""
-        found = self._harvest.occurrences(self._image)
-        if not self._proofs:
-            return found
-        sweeper = Sweeper(self._proofs.values())
+    def _sweep(self) -> None:
+        """Sweep what was searched before the last keys were proved."""
         reader = self._image.reader
 
-        def examine(space: Workspace, chunk: Chunk) -> list[Place]:
+        def examine(sweeper: Sweeper, space: Workspace, chunk: Chunk) -> list[Place]:
             load(reader, chunk, space)
             return sweeper.examine(space, chunk)
 
-        places: list[Place] = []
-        self._progress.phase("sweep")
-        for _, here in self._each(plan_chunks(self._image, self._options.chunk_bytes), examine):
-            places += here
-        for numbers, occurrences in sweeper.occurrences(places, self._image).items():
-            found.setdefault(numbers, []).extend(occurrences)
-        return found
+        for sweeper, chunks in self._sweeps.rest():
+            self._progress.phase("sweep")
+            for _, places in self._each(chunks, partial(examine, sweeper)):
+                self._sweeps.found(places)
 
-    def _conclude(self, found: dict[Numbers, list[Occurrence]]) -> None:
+    def _conclude(self) -> None:
+        found = self._harvest.occurrences(self._image)
+        for numbers, occurrences in self._sweeps.occurrences(self._image).items():
+            found.setdefault(numbers, []).extend(occurrences)
         for numbers, proof in self._proofs.items():
             entry = self._keys.get(numbers)
             if entry is None:
@@ -140,7 +173,7 @@ class ImageScan:
 
     def _describe(self, seconds: float) -> None:
         image, report = self._image, self.report
-        report.size = image.reader.size or sum(region.length for region in image.regions)
+        report.size = _size(image) or 0
         report.process, report.regions = image.process, image.regions
         report.warnings += image.warnings
         report.warnings += [
@@ -148,6 +181,8 @@ class ImageScan:
             for key in self._keys.unsearchable()
         ]
         missing = (*image.missing, *image.reader.faults())
+        if image.format == "process":
+            report.not_searched = _within_mappings(report.not_searched, image)
         report.not_searched += [_missing(part, report.size) for part in dict.fromkeys(missing)]
         report.not_searched.sort(key=lambda gap: (gap.offset, gap.length, gap.detector, gap.reason))
         kinds = [entry.kind for entry in self._keys.entries()]
@@ -167,6 +202,31 @@ class ImageScan:
 
 def _is_jvm(image: Image) -> bool:
     return image.format == "hprof" or any("libjvm" in region.name for region in image.regions)
+
+
+def _size(image: Image) -> int | None:
+    """Bytes that can be searched; None if that is not known yet. Offsets in a process are addresses, between
+    which there is mostly nothing."""
+    if image.format == "process":
+        return sum(region.length for region in image.regions)
+    return image.reader.size
+
+
+def _within_mappings(gaps: Iterable[NotSearched], image: Image) -> list[NotSearched]:
+    """Gaps cut down to what is mapped; neighbouring mappings are taken together."""
+    spans: list[tuple[int, int]] = []
+    for region in image.regions:
+        if spans and spans[-1][1] == region.offset:
+            spans[-1] = (spans[-1][0], region.end)
+        else:
+            spans.append((region.offset, region.end))
+    result = []
+    for gap in gaps:
+        for first, last in spans:
+            start, stop = max(first, gap.offset), min(last, gap.offset + gap.length)
+            if start < stop:
+                result.append(NotSearched(start, stop - start, gap.detector, gap.reason, start))
+    return result
 
 
 def _missing(part: Missing, size: int) -> NotSearched:
@@ -202,7 +262,7 @@ def scan_image(
     """
     options, progress = options or ScanOptions(), progress or NoProgress()
     check_options(options)
-    progress.start(image.path, image.reader.size)
+    progress.start(image.path, _size(image))
     try:
         return ImageScan(image, KeySet(keys), options, progress).run()
     finally:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from immure.dumps.dump import Reader
 from immure.keymaterial.key import RsaNumbers
-from immure.scanning.chunks import Chunk, load
+from immure.scanning.chunks import Chunk, load, unread
 from immure.scanning.detectors import Detector, Examined
 from immure.scanning.detectors.rsa import DIRECT_KEYS, LAYOUT_STEPS, ExponentDetector, PrimeDetector
 from immure.scanning.finding import NotSearched
@@ -17,8 +18,17 @@ from immure.scanning.proofs import Proof
 
 _REASONS: dict[Tier, str] = {
     "quiet": "quick mode: noise (64 KiB or more of random-looking pages) was left out",
-    "edges": "quick mode: only windows at the ends of runs of words that are not dull were searched",
+    "near": "quick mode: the inside of long runs of words that are not dull was left out",
+    "edges": "quick mode: only the ends of short runs of words that look random were searched",
 }
+
+
+@dataclass
+class Searched:
+    """What the detectors make of one chunk, and what of it could not be read."""
+
+    examined: list[Examined] = field(default_factory=list)
+    not_searched: list[NotSearched] = field(default_factory=list)
 
 
 class Searcher:
@@ -31,7 +41,6 @@ class Searcher:
         self._reader = reader
         self._plan = plan
         self.detectors: list[Detector] = []
-        self._min_bytes = 8 * min(((bits + 63) // 64 for bits in keys.rsa_by_prime_bits()), default=8)
         for bits, numbers in keys.rsa_by_prime_bits().items():
             self.detectors += _rsa_detectors(keys, numbers, bits, plan, detectors, brief_layouts)
         curves = keys.on_curves()
@@ -40,19 +49,18 @@ class Searcher:
 
             self.detectors.append(ScalarDetector(curves, plan))
 
-    def examine(self, space: Workspace, chunk: Chunk) -> list[Examined]:
+    def examine(self, space: Workspace, chunk: Chunk) -> Searched:
         """One chunk, by every detector; in the order of ``detectors``."""
-        load(self._reader, chunk, space)
-        if not space.find_runs():
-            return []
-        space.find_quiet_runs(chunk.read_start)
-        space.find_ends(self._min_bytes)
-        return [detector.examine(space, chunk) for detector in self.detectors]
+        searched = Searched(not_searched=unread(chunk, load(self._reader, chunk, space)))
+        if self.detectors and space.find_runs():
+            space.find_quiet_runs(chunk.read_start)
+            searched.examined = [detector.examine(space, chunk) for detector in self.detectors]
+        return searched
 
-    def settle(self, examined: Sequence[Examined]) -> list[Proof]:
+    def settle(self, searched: Searched) -> list[Proof]:
         """What one chunk's results prove, together with those before."""
         proofs: list[Proof] = []
-        for detector, result in zip(self.detectors, examined, strict=False):
+        for detector, result in zip(self.detectors, searched.examined, strict=False):
             proofs += result.proofs
             if result.queued:
                 proofs += detector.settle(result.queued)
@@ -69,7 +77,9 @@ class Searcher:
             tier = self._plan.tier(detector.family)
             left = self._plan.left_out(detector.family)
             if left:
-                reason = f"{_REASONS[tier]} ({left} windows were not; --mode exhaustive searches them)"
+                reason = (
+                    f"{_REASONS[tier]} (at least {left} windows were not; --mode exhaustive searches them)"
+                )
                 result.setdefault((detector.name, tier), NotSearched(0, size, detector.name, reason))
         return sorted(result.values())
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from immure.dumps.dump import Reader
 from immure.keymaterial.structures import ANCHORS, Hit, parse_at
-from immure.scanning.chunks import Chunk, load
+from immure.scanning.chunks import Chunk, load, unread
 from immure.scanning.finding import NotSearched
 from immure.scanning.kernels.cpu import Anchors, Workspace, text_runs
 from immure.scanning.plan import Counts, count
@@ -49,9 +49,7 @@ class Surveyor:
     def examine(self, space: Workspace, chunk: Chunk) -> Surveyed:
         """Survey one chunk."""
         result = Surveyed()
-        for offset, length in load(self._reader, chunk, space):
-            if offset < chunk.stop and offset + length > chunk.start:
-                result.not_searched.append(NotSearched(offset, length, "all", "could not be read"))
+        result.not_searched = unread(chunk, load(self._reader, chunk, space))
         result.length = space.length
         if not space.find_runs():
             return result

@@ -13,7 +13,7 @@ from immure.keymaterial.texts import structures_in_text
 from immure.scanning.chunks import Chunk
 from immure.scanning.detectors.rsa import ExponentDetector, PrimeDetector
 from immure.scanning.finding import NotSearched
-from immure.scanning.kernels.cpu import Anchors, DecodedTexts, Runs, Workspace, text_decode
+from immure.scanning.kernels.cpu import Anchors, DecodedTexts, Runs, Windows, Workspace, text_decode
 from immure.scanning.keyset import KeySet
 from immure.scanning.plan import Counts, Plan, make_plan
 from immure.scanning.proofs import Proof
@@ -23,6 +23,8 @@ POOL_BYTES: Final = 64 << 20
 #: Decoded bytes up to which numbers are searched for anywhere in them; beyond, in quick mode, at the ends of
 #: texts only.
 EVERYWHERE_BYTES: Final = 1 << 20
+#: The windows at the ends of a text: its first and last byte may be one that belongs to no number (a sign).
+_ENDS: Final = Windows(1, 0, 1)
 #: Anchors in the decoded texts of one chunk that are followed up.
 _ANCHOR_LIMIT: Final = 1 << 14
 #: Widths of scalars and seeds in bytes.
@@ -104,8 +106,9 @@ class _TextSearch:
         self._primes: list[PrimeDetector] = []
         self._exponents: list[ExponentDetector] = []
         for bits, numbers in keys.rsa_by_prime_bits().items() if "rsa" in detectors else ():
-            self._primes.append(PrimeDetector(numbers, bits, "be", 1, plan, "layouts"))
-            self._exponents.append(ExponentDetector(numbers, bits, "be", 1, plan))
+            visited = None if everywhere else _ENDS
+            self._primes.append(PrimeDetector(numbers, bits, "be", 1, plan, "layouts", visited=visited))
+            self._exponents.append(ExponentDetector(numbers, bits, "be", 1, plan, visited))
         self._scalars = None
         curves = keys.on_curves()
         if "ec" in detectors and curves:

@@ -23,6 +23,8 @@ from immure.scanning.proofs import Proof, prove_scalar
 _NUMBERS: Final[tuple[tuple[Layout, Kind], ...]] = (("le", "number"), ("be", "number"))
 _RARE_NUMBERS: Final[tuple[tuple[Layout, Kind], ...]] = (("be32w", "number"),)
 _EDWARDS: Final[tuple[tuple[Layout, Kind], ...]] = (("le", "seed"), ("le", "clamped"))
+#: The filter looks at so many bytes.
+_LEAST_WIDTH: Final = 32
 #: In an image with fewer windows than this, windows are visited at every byte, not every eighth.
 EVERY_BYTE_BELOW: Final = 1 << 16
 
@@ -60,15 +62,27 @@ class ScalarDetector(Detector):
         if not len(runs):
             return result
         memory = space.view[: space.length]
-        found = candidates(memory, runs.flat(), step=self._step, strict=self._strict, edge=self._edge)
-        inside = unique(memory, _inside(found, chunk))
+        flat = runs.flat()
+        found: dict[int, array[int]] = {}
+        different: dict[int, array[int]] = {}
         for family, points in self._points.items():
             for layout, kind in self._kinds(family):
-                fitting = _fitting(inside, len(memory) - width_of(family, layout, kind))
-                result.proofs += self._search(memory, fitting, points, layout, kind, chunk)
+                width = width_of(family, layout, kind)
+                # the ends of a run are elsewhere for longer numbers; without that rule, one set does for all
+                counted = _LEAST_WIDTH if self._edge is None else max(_LEAST_WIDTH, width)
+                if counted not in found:
+                    found[counted] = self._candidates(memory, flat, counted, chunk)
+                if width not in different:
+                    fitting = _fitting(found[counted], len(memory) - width)
+                    different[width] = unique(memory, fitting, width)
+                result.proofs += self._search(memory, different[width], points, layout, kind, chunk)
             if family not in ("25519", "448"):
                 result.proofs += self._digits(space, runs, points, chunk)
         return result
+
+    def _candidates(self, memory: memoryview, runs: array[int], width: int, chunk: Chunk) -> array[int]:
+        found = candidates(memory, runs, step=self._step, width=width, strict=self._strict, edge=self._edge)
+        return _inside(found, chunk)
 
     def _kinds(self, family: Family) -> tuple[tuple[Layout, Kind], ...]:
         if family in ("25519", "448"):

@@ -44,7 +44,7 @@ class SquareDetector(Detector):
         """Queue the chunk's candidates."""
         result = Examined()
         for at in random_windows(
-            space, loose_runs(space, self._tier), self._width, self._windows, self._max_run
+            space, loose_runs(space, self._tier, self._width), self._width, self._windows, self._max_run
         ):
             offset = chunk.read_start + at
             if chunk.start <= offset < chunk.stop:

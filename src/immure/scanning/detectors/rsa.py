@@ -14,6 +14,7 @@ from immure.scanning.kernels.cpu import (
     Exponents,
     Moduli,
     Runs,
+    Windows,
     Workspace,
     rsa_exponents,
     rsa_primes,
@@ -35,6 +36,7 @@ class PrimeDetector(Detector):
 
     Args:
         secret: what a hit proves: ``prime``, or ``r`` for the layout ``negated``.
+        visited: the windows to visit, if not those of the plan.
     """
 
     def __init__(
@@ -46,13 +48,14 @@ class PrimeDetector(Detector):
         plan: Plan,
         family: str,
         secret: str = "prime",
+        visited: Windows | None = None,
     ) -> None:
         self.name = "montgomery" if secret == "r" else "rsa"
         self.family = family
         self._tier = plan.tier(family)
         self._keys = list(keys)
         self._layout = layout
-        self._windows = windows(self._tier, step)
+        self._windows = visited or windows(self._tier, step)
         self._width = rsa_width(layout, bits)
         self._secret = secret
         many = len(self._keys) > DIRECT_KEYS
@@ -62,7 +65,7 @@ class PrimeDetector(Detector):
     def examine(self, space: Workspace, chunk: Chunk) -> Examined:
         """Look at one chunk."""
         sparse = self._layout in ("py30", "smi28")
-        return self.examine_runs(space, chunk, loose_runs(space, self._tier, sparse=sparse))
+        return self.examine_runs(space, chunk, loose_runs(space, self._tier, self._width, sparse=sparse))
 
     def examine_runs(self, space: Workspace, chunk: Chunk, runs: Runs) -> Examined:
         """Look at given runs of one chunk."""
@@ -100,16 +103,24 @@ class ExponentDetector(Detector):
     name = "rsa"
     family = "layouts"
 
-    def __init__(self, keys: Sequence[RsaNumbers], bits: int, layout: str, step: int, plan: Plan) -> None:
+    def __init__(
+        self,
+        keys: Sequence[RsaNumbers],
+        bits: int,
+        layout: str,
+        step: int,
+        plan: Plan,
+        visited: Windows | None = None,
+    ) -> None:
         self._keys = list(keys)
         self._layout = layout
         self._tier = plan.tier(self.family)
-        self._windows = windows(self._tier, step)
+        self._windows = visited or windows(self._tier, step)
         self._exponents = Exponents([(key.n, key.e) for key in keys], (bits + 63) // 64)
 
     def examine(self, space: Workspace, chunk: Chunk) -> Examined:
         """Look at one chunk."""
-        return self.examine_runs(space, chunk, loose_runs(space, self._tier))
+        return self.examine_runs(space, chunk, loose_runs(space, self._tier, 16 * self._exponents.limbs))
 
     def examine_runs(self, space: Workspace, chunk: Chunk, runs: Runs) -> Examined:
         """Look at given runs of one chunk."""

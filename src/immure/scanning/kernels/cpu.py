@@ -101,10 +101,13 @@ class Workspace:
         self.loose = Runs(words // (LOOSE_WORDS + 1) + 2)
         self.quiet_strict = Runs(self.strict.capacity + pages)
         self.quiet_loose = Runs(self.loose.capacity + pages)
-        self.random_ends = Runs(self.quiet_loose.capacity)
-        self.binary_ends = Runs(self.quiet_strict.capacity)
+        self._random_ends = Runs(self.quiet_loose.capacity)
+        self._binary_ends = Runs(self.quiet_strict.capacity)
+        self._selected: dict[tuple[str, int, int], Runs] = {}
+        self._found_ends: set[object] = set()
         self._out = ffi.new("int64_t[]", 3 * max(4096, self.capacity // 40 + 16))
         self._out_entries = len(self._out)
+        self._alive = -1
         self.has_noise = False
         self.visited = 0
         self.survived = 0
@@ -116,12 +119,21 @@ class Workspace:
         padded = (length + 7) // 8 * 8
         self.view[length:padded] = bytes(padded - length)
         self.length = padded
+        self._alive = -1
+
+    def mask(self) -> Any:
+        """One bit for each word that is not dull, in native memory."""
+        if self._alive < 0:
+            self._alive = lib.words_mask(self.pointer, self.length // 8, DULL_BITS, self._mask)
+        return self._mask
 
     def find_runs(self) -> int:
         """Fill ``strict`` and ``loose`` for the filled part of the buffer; the number of words that are not
         dull."""
         words = self.length // 8
-        alive: int = lib.words_mask(self.pointer, words, DULL_BITS, self._mask)
+        self._found_ends.clear()
+        self.mask()
+        alive = self._alive
         self.strict.count = self.loose.count = 0
         if alive:
             resume = ffi.new("size_t *", 0)
@@ -156,16 +168,40 @@ class Workspace:
             )
             self.has_noise |= quiet.count != runs.count
 
-    def find_ends(self, min_bytes: int) -> None:
-        """Fill ``random_ends``: of ``quiet_loose``, the runs of at least ``min_bytes`` of which one end or
-        the other looks random; and ``binary_ends``: of ``quiet_strict``, those of which one end or the other
-        is not text."""
-        self.random_ends.count = lib.words_random_ends(
-            self.pointer, self.quiet_loose.data, self.quiet_loose.count, min_bytes, self.random_ends.data
-        )
-        self.binary_ends.count = lib.words_binary_ends(
-            self.pointer, self.quiet_strict.data, self.quiet_strict.count, self.binary_ends.data
-        )
+    def random_ends(self, min_bytes: int, max_bytes: int) -> Runs:
+        """Of ``quiet_loose``, the runs of ``min_bytes`` to ``max_bytes`` of which one end or the other looks
+        random."""
+        every, quiet = self._random_ends, self.quiet_loose
+        if "random" not in self._found_ends:
+            self._found_ends.add("random")
+            least = 8 * (LOOSE_WORDS + 1)
+            every.count = lib.words_random_ends(self.pointer, quiet.data, quiet.count, least, every.data)
+        return self._between("random", every, min_bytes, max_bytes)
+
+    def of_length(self, min_bytes: int, max_bytes: int) -> Runs:
+        """Of ``quiet_loose``, the runs of ``min_bytes`` to ``max_bytes``."""
+        return self._between("quiet", self.quiet_loose, min_bytes, max_bytes)
+
+    def _between(self, name: str, runs: Runs, min_bytes: int, max_bytes: int) -> Runs:
+        key = (name, min_bytes, max_bytes)
+        chosen = self._selected.get(key)
+        if chosen is None or chosen.capacity < runs.count:
+            chosen = self._selected[key] = Runs(min(runs.capacity, 2 * runs.count + 64))
+            self._found_ends.discard(key)
+        if key not in self._found_ends:
+            self._found_ends.add(key)
+            chosen.count = lib.words_between(runs.data, runs.count, min_bytes, max_bytes, chosen.data)
+        return chosen
+
+    def binary_ends(self, max_bytes: int) -> Runs:
+        """Of ``quiet_strict``, the runs of 48 to ``max_bytes`` of which one end or the other is not text."""
+        binary, quiet = self._binary_ends, self.quiet_strict
+        if ("binary", max_bytes) not in self._found_ends:
+            self._found_ends.add(("binary", max_bytes))
+            binary.count = lib.words_binary_ends(
+                self.pointer, quiet.data, quiet.count, max_bytes, binary.data
+            )
+        return binary
 
     def wipe(self) -> None:
         """Zero the buffer: it may have held keys."""
@@ -187,10 +223,9 @@ class Workspace:
 
 
 def count_windows(runs: Runs, width: int, windows: Windows) -> tuple[int, int]:
-    """Windows of ``width`` bytes at ``windows.step`` in the runs, and how many of them are within
-    ``windows.edge`` of an end."""
+    """Windows of ``width`` bytes at ``windows.step`` in the runs, and how many of them ``windows`` visits."""
     counts = ffi.new("uint64_t[2]", [0, 0])
-    lib.words_count(runs.data, runs.count, width, windows.step, windows.edge, counts)
+    lib.words_count(runs.data, runs.count, width, windows.step, windows.long_bytes, windows.edge, counts)
     return counts[0], counts[1]
 
 
@@ -476,11 +511,11 @@ class Sweep:
 
     def find(self, space: Workspace, *, min_bytes: int) -> list[tuple[int, int, int, int]]:
         """Agreements of at least ``min_bytes`` as (needle, offset, offset in the needle, length)."""
-        resume = ffi.new("size_t *", 0)
+        resume, mask = ffi.new("size_t *", 0), space.mask()
         flat = space.collect(
             4,
             lambda out, capacity: lib.sweep_find(
-                self._handle, space.pointer, space.length, min_bytes, out, capacity, resume
+                self._handle, space.pointer, space.length, mask, min_bytes, out, capacity, resume
             ),
             lambda: bool(resume[0] >= space.length // 8),
         )

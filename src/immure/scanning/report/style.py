@@ -47,7 +47,7 @@ code, .mono { font-family: var(--mono); font-size: .875em; overflow-wrap: anywhe
 .banner small { display: block; font-size: .9375rem; font-weight: 400; color: var(--ink); margin-top: .2rem; }
 .found { --tone: var(--bad); --tone-soft: var(--bad-soft); }
 .clean { --tone: var(--good); --tone-soft: var(--good-soft); }
-.incomplete, .unreadable { --tone: var(--warn); --tone-soft: var(--warn-soft); }
+.incomplete, .unreadable, .empty, .skipped { --tone: var(--warn); --tone-soft: var(--warn-soft); }
 .banner, .verdict { color: var(--tone); background: var(--tone-soft); }
 .card {
   background: var(--card); border: 1px solid var(--line); border-radius: 12px;

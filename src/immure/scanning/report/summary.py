@@ -18,6 +18,10 @@ class Verdict(Enum):
     CLEAN = "clean"
     INCOMPLETE = "incomplete"
     UNREADABLE = "unreadable"
+    EMPTY = "empty"
+    """Nothing in it, so nothing follows: an empty file may be a dump that could not be written."""
+    SKIPPED = "skipped"
+    """Never opened, because it is no file: a link, a device."""
 
 
 def verdict(image: ImageReport) -> Verdict:
@@ -26,7 +30,11 @@ def verdict(image: ImageReport) -> Verdict:
         return Verdict.FOUND
     if image.error is not None:
         return Verdict.UNREADABLE
-    return Verdict.CLEAN if image.complete else Verdict.INCOMPLETE
+    if not image.complete:
+        return Verdict.INCOMPLETE
+    if not was_opened(image):
+        return Verdict.SKIPPED
+    return Verdict.CLEAN if image.size else Verdict.EMPTY
 
 
 def headline(image: ImageReport) -> str:
@@ -37,9 +45,11 @@ def headline(image: ImageReport) -> str:
         case Verdict.UNREADABLE:
             broken_off = "not scanned to the end" if was_opened(image) else "not scanned"
             return f"{broken_off}: {error_words(image)}"
+        case Verdict.EMPTY:
+            return "nothing to search in it"
+        case Verdict.SKIPPED:
+            return visible(image.warnings[0]) if image.warnings else "not opened"
         case Verdict.CLEAN:
-            if image.size == 0:
-                return "nothing to search in it"
             return f"no private key found; all {bytes_words(image.size)} were searched"
         case Verdict.INCOMPLETE:
             return f"no private key found so far{_reservation(image)}"
@@ -77,8 +87,6 @@ def lost_words(image: ImageReport) -> str:
 
 def overall(report: ScanReport) -> str:
     """The verdict on the whole run as a sentence."""
-    if not report.images:
-        return "nothing was scanned"
     if len(report.images) == 1:
         return headline(report.images[0])
     images = count_words(len(report.images), "image")
@@ -92,6 +100,8 @@ def overall(report: ScanReport) -> str:
         )
         return f"{halves} in {hit:,} of {images}"
     incomplete = sum(1 for image in report.images if not image.complete)
+    if not incomplete and not report.complete:
+        return "nothing was scanned: there is no byte in it"
     if incomplete:
         return f"no private key found so far, but {incomplete:,} of {images} could not be searched completely"
     return f"no private key found in {images}, searched completely"
@@ -99,7 +109,7 @@ def overall(report: ScanReport) -> str:
 
 def overall_verdict(report: ScanReport) -> Verdict:
     """The verdict on the whole run: nothing scanned is not clean."""
-    verdicts = {verdict(image) for image in report.images}
+    verdicts = {verdict(image) for image in report.images} - {Verdict.SKIPPED, Verdict.EMPTY}
     if Verdict.FOUND in verdicts:
         return Verdict.FOUND
     if verdicts == {Verdict.CLEAN}:

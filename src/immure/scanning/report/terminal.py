@@ -42,6 +42,8 @@ _STYLES = {
     Verdict.CLEAN: "bold green",
     Verdict.INCOMPLETE: "bold yellow",
     Verdict.UNREADABLE: "bold yellow",
+    Verdict.EMPTY: "bold",
+    Verdict.SKIPPED: "bold",
 }
 _TRAILING = re.compile(r" +$", re.MULTILINE)
 _GAPS_SHOWN = 8
@@ -131,6 +133,8 @@ def _image(
     facts = f"  {visible(image.format)}, {bytes_words(image.size)}" if was_opened(image) else ""
     yield Text.assemble((visible(image.path), "bold"), facts)
     yield Text.assemble(_word(image), "  ", headline(image))
+    if verdict(image) is Verdict.SKIPPED:
+        return
     nothing_to_say = verdict(image) is Verdict.CLEAN and not image.warnings
     if nothing_to_say and len(report.images) >= _MANY_IMAGES and not options.show_all:
         return

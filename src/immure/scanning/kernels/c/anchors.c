@@ -114,6 +114,19 @@ static int64_t find_plain(search *s, int64_t from, int64_t to) {
 }
 
 #if defined(__x86_64__)
+/* Follows up the offsets from + i for which bit i of `hits` is set; the offset that it had to stop at, or -1. */
+static int64_t follow(search *s, int64_t from, uint64_t hits) {
+    for (; hits; hits &= hits - 1) {
+        int64_t at = from + __builtin_ctzll(hits);
+        size_t before = s->count;
+        if (!confirm(s, at, buckets_at(s->set, s->buf + at))) {
+            s->count = before;
+            return at;
+        }
+    }
+    return -1;
+}
+
 __attribute__((target("avx2")))
 static int64_t find_avx2(search *s, int64_t from, int64_t to) {
     const __m256i nibble = _mm256_set1_epi8(15), zero = _mm256_setzero_si256();
@@ -122,7 +135,7 @@ static int64_t find_avx2(search *s, int64_t from, int64_t to) {
         low[j] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)s->set->low[j]));
         high[j] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)s->set->high[j]));
     }
-    for (; from + 32 <= to && from + 32 + PREFIX <= s->nbytes; from += 32) {
+    for (; from < to && from + 32 + PREFIX <= s->nbytes; from += 32) {
         __m256i left = _mm256_set1_epi8(-1);
         for (int j = 0; j < PREFIX; j++) {
             __m256i v = _mm256_loadu_si256((const __m256i *)(s->buf + from + j));
@@ -130,30 +143,53 @@ static int64_t find_avx2(search *s, int64_t from, int64_t to) {
             __m256i h = _mm256_shuffle_epi8(high[j], _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble));
             left = _mm256_and_si256(left, _mm256_and_si256(l, h));
         }
-        uint32_t hits = ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(left, zero));
-        for (; hits; hits &= hits - 1) {
-            int64_t at = from + __builtin_ctz(hits);
-            size_t before = s->count;
-            if (!confirm(s, at, buckets_at(s->set, s->buf + at))) {
-                s->count = before;
-                return at;
-            }
-        }
+        uint64_t hits = (uint32_t)~_mm256_movemask_epi8(_mm256_cmpeq_epi8(left, zero));
+        if (to - from < 32) hits &= (1ull << (to - from)) - 1;
+        int64_t stop = follow(s, from, hits);
+        if (stop >= 0) return stop;
     }
-    return find_plain(s, from, to);
+    return from < to ? find_plain(s, from, to) : to;
+}
+
+__attribute__((target("avx512f,avx512bw")))
+static int64_t find_avx512(search *s, int64_t from, int64_t to) {
+    const __m512i nibble = _mm512_set1_epi8(15);
+    __m512i low[PREFIX], high[PREFIX];
+    for (int j = 0; j < PREFIX; j++) {
+        low[j] = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)s->set->low[j]));
+        high[j] = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)s->set->high[j]));
+    }
+    for (; from < to && from + 64 + PREFIX <= s->nbytes; from += 64) {
+        __m512i left = _mm512_set1_epi8(-1);
+        for (int j = 0; j < PREFIX; j++) {
+            __m512i v = _mm512_loadu_si512(s->buf + from + j);
+            __m512i l = _mm512_shuffle_epi8(low[j], _mm512_and_si512(v, nibble));
+            __m512i h = _mm512_shuffle_epi8(high[j], _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble));
+            left = _mm512_and_si512(left, _mm512_and_si512(l, h));
+        }
+        uint64_t hits = _mm512_test_epi8_mask(left, left);
+        if (to - from < 64) hits &= (1ull << (to - from)) - 1;
+        int64_t stop = hits ? follow(s, from, hits) : -1;
+        if (stop >= 0) return stop;
+    }
+    return from < to ? find_plain(s, from, to) : to;
 }
 #endif
 
-static int64_t find(search *s, int64_t from, int64_t to) {
+typedef int64_t find_function(search *s, int64_t from, int64_t to);
+
+static find_function *best_find(void) {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2")) return find_avx2(s, from, to);
+    if (__builtin_cpu_supports("avx512bw")) return find_avx512;
+    if (__builtin_cpu_supports("avx2")) return find_avx2;
 #endif
-    return find_plain(s, from, to);
+    return find_plain;
 }
 
 size_t anchors_find(const anchors *set, const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns,
                     size_t pad, int64_t *out, size_t cap, int64_t *position) {
     search s = {set, buf, (int64_t)nbytes, out, 0, cap};
+    find_function *find = best_find();
     int64_t done = *position, limit = (int64_t)nbytes - PREFIX + 1;
     for (size_t r = 0; r < nruns; r++) {
         int64_t from = runs[2 * r] - (int64_t)pad, to = runs[2 * r + 1] + (int64_t)pad;

@@ -261,17 +261,17 @@ INLINE uint64_t fitting_ends(const uint8_t *p, size_t limbs, uint64_t bound) {
 }
 
 /* From `at` on, the next start (a multiple of 8 bytes from it) whose window's ends fit; past `last` if none: the common case of
- * aligned little-endian limbs, 64 windows at a time. */
+ * aligned little-endian limbs, 64 windows at a time. Counts the windows that it passes over. */
 INLINE int64_t skip_unfit(const prime_test *t, const uint8_t *buf, int64_t nbytes, int64_t at, int64_t last, uint64_t *visited) {
     while (at <= last) {
         if (at + 512 + (int64_t)t->width > nbytes) return at;
         uint64_t bits = fitting_ends(buf + at, t->limbs, t->bound);
         if (bits) {
-            int64_t skip = __builtin_ctzll(bits);
-            *visited += (uint64_t)skip;
+            int64_t skip = __builtin_ctzll(bits), left = (last - at) / 8 + 1;
+            *visited += (uint64_t)(skip < left ? skip : left);
             return at + 8 * skip;
         }
-        *visited += 64;
+        *visited += last - at >= 504 ? 64 : (uint64_t)((last - at) / 8 + 1);
         at += 512;
     }
     return at;
@@ -299,10 +299,15 @@ size_t rsa_primes(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t
     for (; r < nruns; r++, from = 0) {
         if (runs[2 * r + 1] > (int64_t)nbytes) break;
         windows w = windows_of(runs[2 * r], runs[2 * r + 1], t.width, step, long_bytes, edge);
-        int64_t at = from > w.first ? from : w.first;
-        int skipping = layout == LE64 && step == 8 && w.gap_to == 0;
-        for (; at <= w.last; at = windows_next(&w, at)) {
-            if (skipping && (at = skip_unfit(&t, buf, (int64_t)nbytes, at, w.last, &counts[0])) > w.last) break;
+        int skipping = layout == LE64 && step == 8;
+        for (int64_t at = from > w.first ? from : w.first; at <= w.last; at = windows_next(&w, at)) {
+            if (skipping) {
+                int64_t last = at < w.gap_from ? w.gap_from - 8 : w.last; /* without a gap, gap_from is 0 */
+                if ((at = skip_unfit(&t, buf, (int64_t)nbytes, at, last, &counts[0])) > last) {
+                    at = last;
+                    continue;
+                }
+            }
             counts[0]++;
             if (!survives(&t, buf + at, x)) continue;
             counts[1]++;

@@ -54,6 +54,18 @@ __attribute__((target("avx2"))) static inline classes classify_avx2(const uint8_
 }
 #endif
 
+#if defined(__x86_64__)
+/* One look-up by the lower seven bits of every byte. */
+__attribute__((target("avx512f,avx512bw,avx512vbmi"))) static inline classes classify_avx512(const uint8_t *p) {
+    static const uint8_t table[128] __attribute__((aligned(64))) = {
+        ['+'] = 1, ['-'] = 1, ['/'] = 1, ['_'] = 1, ['0' ... '9'] = 1, ['A' ... 'Z'] = 1, ['a' ... 'z'] = 1};
+    __m512i v = _mm512_loadu_si512(p);
+    __m512i found = _mm512_permutex2var_epi8(_mm512_load_si512(table), v, _mm512_load_si512(table + 64));
+    classes c = {_mm512_test_epi8_mask(found, found) & ~_mm512_movepi8_mask(v), _mm512_testn_epi8_mask(v, v)};
+    return c;
+}
+#endif
+
 /* First position in the first of two blocks from which on MIN_CHARS characters stand side by side, or half as many with a zero after each (then *wide
  * is set); -1 if there is none. */
 static inline int first_run(classes here, classes next, int *wide) {
@@ -197,21 +209,33 @@ static const uint8_t *last_block(const search *s, int64_t at, uint8_t *copy) {
 SCAN(scan_plain, , classify_plain)
 #if defined(__x86_64__)
 SCAN(scan_avx2, __attribute__((target("avx2"))), classify_avx2)
+SCAN(scan_avx512, __attribute__((target("avx512f,avx512bw,avx512vbmi,bmi"))), classify_avx512)
 #endif
 
-static int scan(search *s, int64_t from, int64_t to) {
+typedef int scan_function(search *s, int64_t from, int64_t to);
+
+static scan_function *best_scan(void) {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2")) return scan_avx2(s, from, to);
+    int vectors = __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bw");
+    if (vectors && __builtin_cpu_supports("bmi")) return scan_avx512;
+    if (__builtin_cpu_supports("avx2")) return scan_avx2;
 #endif
-    return scan_plain(s, from, to);
+    return scan_plain;
+}
+
+/* In 42 characters there are four whole words, none of them dull: with a word at both ends, unless the buffer ends there, such a run has 48 bytes. */
+static inline int may_hold_text(const int64_t *run, int64_t nbytes) {
+    return run[1] - run[0] + 8 * (run[0] == 0) + 8 * (run[1] >= nbytes) >= 48;
 }
 
 size_t text_runs(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, size_t pad, size_t min_chars,
                  int64_t *out, size_t cap, int64_t *position) {
     search s = {buf, (int64_t)nbytes, (int64_t)min_chars, *position, out, 0, cap};
     int64_t done = *position;
+    scan_function *scan = best_scan();
     for (size_t r = 0; r < nruns; r++) {
         int64_t from = runs[2 * r] - (int64_t)pad, to = runs[2 * r + 1] + (int64_t)pad;
+        if (!may_hold_text(runs + 2 * r, s.nbytes)) continue;
         if (from < done) from = done;
         if (to > s.nbytes) to = s.nbytes;
         if (to <= from) continue;

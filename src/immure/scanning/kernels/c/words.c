@@ -105,11 +105,13 @@ void words_pad(int64_t *runs, size_t nruns, int64_t nbytes, int64_t pad) {
     }
 }
 
-void words_count(const int64_t *runs, size_t nruns, size_t width, size_t step, size_t edge, uint64_t *counts) {
+void words_count(const int64_t *runs, size_t nruns, size_t width, size_t step, size_t long_bytes, size_t edge,
+                 uint64_t *counts) {
     for (size_t r = 0; r < nruns; r++) {
         int64_t start = runs[2 * r], end = runs[2 * r + 1];
         if (end - start < (int64_t)width) continue;
-        windows all = windows_of(start, end, width, step, (size_t)-1, edge), ends = windows_of(start, end, width, step, 0, edge);
+        windows all = windows_of(start, end, width, step, (size_t)-1, edge);
+        windows ends = windows_of(start, end, width, step, long_bytes, edge);
         counts[0] += windows_total(&all);
         counts[1] += windows_total(&ends);
     }
@@ -117,10 +119,10 @@ void words_count(const int64_t *runs, size_t nruns, size_t width, size_t step, s
 
 /* --- what looks random ------------------------------------------------------------------------------------------------------ */
 
-INLINE int distinct_bytes(const uint8_t *p, int length) {
+INLINE int distinct_bytes(const uint8_t *p, int64_t length) {
     uint64_t seen[4] = {0, 0, 0, 0};
     int distinct = 0;
-    for (int i = 0; i < length; i++) seen[p[i] >> 6] |= 1ull << (p[i] & 63);
+    for (int64_t i = 0; i < length; i++) seen[p[i] >> 6] |= 1ull << (p[i] & 63);
     for (int i = 0; i < 4; i++) distinct += __builtin_popcountll(seen[i]);
     return distinct;
 }
@@ -137,10 +139,10 @@ INLINE int page_is_noise(const uint8_t *page) {
     return 1;
 }
 
-/* Bytes of eight words whose top bit is set: none in text, half of random ones. */
-INLINE int top_bits(const uint8_t *p, int words) {
+/* Bytes of some words whose top bit is set: none in text, half of random ones. */
+INLINE int top_bits(const uint8_t *p, int64_t words) {
     int set = 0;
-    for (int i = 0; i < words; i++) set += __builtin_popcountll(load64(p + 8 * i) & 0x8080808080808080ull);
+    for (int64_t i = 0; i < words; i++) set += __builtin_popcountll(load64(p + 8 * i) & 0x8080808080808080ull);
     return set;
 }
 
@@ -148,14 +150,30 @@ INLINE int top_bits(const uint8_t *p, int words) {
  * once in 10^6). */
 INLINE int end_is_random(const uint8_t *p) { return top_bits(p, END / 8) >= 12 && distinct_bytes(p, END) > 38; }
 
-size_t words_binary_ends(const uint8_t *buf, const int64_t *runs, size_t nruns, int64_t *out) {
+/* The same of a short run: a word at either end may be the rest of something else. Thresholds as above, by length. */
+INLINE int inside_is_random(const uint8_t *p, int64_t length) {
+    return 16 * (int64_t)top_bits(p, length / 8) >= 3 * length && 16 * (int64_t)distinct_bytes(p, length) > 9 * length;
+}
+
+size_t words_between(const int64_t *runs, size_t nruns, int64_t min_bytes, int64_t max_bytes, int64_t *out) {
+    size_t count = 0;
+    for (size_t r = 0; r < nruns; r++) {
+        int64_t length = runs[2 * r + 1] - runs[2 * r];
+        out[2 * count] = runs[2 * r];
+        out[2 * count + 1] = runs[2 * r + 1];
+        count += length >= min_bytes && length <= max_bytes;
+    }
+    return count;
+}
+
+VECTOR_CLONES
+size_t words_binary_ends(const uint8_t *buf, const int64_t *runs, size_t nruns, int64_t max_bytes, int64_t *out) {
     size_t count = 0;
     for (size_t r = 0; r < nruns; r++) {
         int64_t start = runs[2 * r], end = runs[2 * r + 1];
-        if (end - start > 48) {
-            /* 5 of 32 bytes as the filter of candidates asks; of random ones 5 in 10^5 have fewer */
-            if (top_bits(buf + start, 6) < 5 && top_bits(buf + end - 48, 6) < 5) continue;
-        }
+        if (end - start < 48 || end - start > max_bytes) continue;
+        /* 5 of 32 bytes as the filter of candidates asks; of random ones 5 in 10^5 have fewer */
+        if (top_bits(buf + start, 6) < 5 && top_bits(buf + end - 48, 6) < 5) continue;
         out[2 * count] = start;
         out[2 * count + 1] = end;
         count++;
@@ -167,12 +185,15 @@ VECTOR_CLONES
 size_t words_random_ends(const uint8_t *buf, const int64_t *runs, size_t nruns, int64_t min_bytes, int64_t *out) {
     size_t count = 0;
     for (size_t r = 0; r < nruns; r++) {
-        int64_t start = runs[2 * r] + 16, end = runs[2 * r + 1] - 16 - END;
-        if (runs[2 * r + 1] - runs[2 * r] < min_bytes) continue;
-        /* short runs are kept as they are: the number may be no longer than what is looked at */
-        if (end >= start && !end_is_random(buf + start) && !end_is_random(buf + end)) continue;
-        out[2 * count] = runs[2 * r];
-        out[2 * count + 1] = runs[2 * r + 1];
+        int64_t start = runs[2 * r], end = runs[2 * r + 1], length = end - start;
+        if (length < min_bytes) continue;
+        if (length < END + 32) {
+            if (!inside_is_random(buf + start + 8, length - 16)) continue;
+        } else if (!end_is_random(buf + start + 16) && !end_is_random(buf + end - 16 - END)) {
+            continue;
+        }
+        out[2 * count] = start;
+        out[2 * count + 1] = end;
         count++;
     }
     return count;

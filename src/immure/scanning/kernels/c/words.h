@@ -22,20 +22,24 @@ size_t words_runs(const uint64_t *mask, size_t nwords, unsigned min_words, int64
 /* Moves both ends of every run outwards by pad bytes, as far as [0, nbytes) goes. Neighbours may then overlap. */
 void words_pad(int64_t *runs, size_t nruns, int64_t nbytes, int64_t pad);
 
-/* Adds to counts[0] the number of window starts of `width` bytes in the runs, at multiples of `step`, to counts[1] how many of them lie within `edge`
- * bytes of either end of their run. */
-void words_count(const int64_t *runs, size_t nruns, size_t width, size_t step, size_t edge, uint64_t *counts);
+/* Adds to counts[0] the number of window starts of `width` bytes in the runs, at multiples of `step`, to counts[1] how many of them are left if
+ * runs of long_bytes or more are visited within `edge` bytes of their ends only. */
+void words_count(const int64_t *runs, size_t nruns, size_t width, size_t step, size_t long_bytes, size_t edge,
+                 uint64_t *counts);
 
 /* The runs without noise: 16 or more pages (of 4,096 bytes, at offsets where (offset + page_phase) % 4096 == 0) in a row that look random. `margin` bytes of the noise stay at either side. At most cap runs; cap = nruns + 1 + bytes of buf / 65536 is always enough. */
 size_t words_quiet(const uint8_t *buf, int64_t page_phase, const int64_t *runs, size_t nruns, int64_t margin, int64_t *out,
                    size_t cap);
 
-/* The runs of at least min_bytes either end of which looks random (64 bytes, 16 bytes in from the end); of them, those too short for that are kept.
- * `out` has room for nruns. */
+/* The runs of at least min_bytes either end of which looks random: 64 bytes, 16 bytes in from the end; of runs too short for that (below 96
+ * bytes) everything but the first and the last word. `out` has room for nruns. */
 size_t words_random_ends(const uint8_t *buf, const int64_t *runs, size_t nruns, int64_t min_bytes, int64_t *out);
 
-/* The runs in the first or last 48 bytes of which at least five bytes have their top bit set: not text. `out` has room for nruns. */
-size_t words_binary_ends(const uint8_t *buf, const int64_t *runs, size_t nruns, int64_t *out);
+/* The runs of 48 to max_bytes bytes in the first or last 48 of which at least five have their top bit set: not text. `out` has room for nruns. */
+size_t words_binary_ends(const uint8_t *buf, const int64_t *runs, size_t nruns, int64_t max_bytes, int64_t *out);
+
+/* The runs of min_bytes to max_bytes bytes. `out` has room for nruns. */
+size_t words_between(const int64_t *runs, size_t nruns, int64_t min_bytes, int64_t max_bytes, int64_t *out);
 
 /* --- anchors: literal byte strings ------------------------------------------------------------------------- */
 
@@ -53,7 +57,7 @@ size_t anchors_find(const anchors *set, const uint8_t *buf, size_t nbytes, const
 /* --- text: long runs of base64 or hex characters ------------------------------------------------------------- */
 
 /* Kinds: 1 base64 or base64url, 2 hex, 3 base64 as UTF-16LE, 4 hex as UTF-16LE. Writes (start, length, kind) triples of byte
- * offsets and byte lengths for maximal runs of at least min_chars (>= 42) such characters that touch a run or its pad; runs of base64 whose
+ * offsets and byte lengths for maximal runs of at least min_chars (>= 42) such characters that touch a run (as words_runs and words_pad with 8 write them) or its pad; runs of base64 whose
  * characters are too few and too alike to be a secret (identifiers, prose) are left out. Line breaks are not part of a run.
  * *position: offset to go on from (0 at first, nbytes when done). */
 size_t text_runs(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, size_t pad, size_t min_chars,
@@ -110,6 +114,6 @@ sweep *sweep_new(const uint8_t *needles, const uint32_t *lengths, const uint8_t 
 void sweep_free(sweep *set);
 
 /* Maximal common substrings of at least min_bytes (>= 15) bytes between the buffer and any needle, as (needle, offset in buf, offset in
- * needle, length) quadruples, at least one aligned word of which is not dull. *resume: word to go on from. */
-size_t sweep_find(const sweep *set, const uint8_t *buf, size_t nbytes, size_t min_bytes, int64_t *out, size_t cap,
-                  size_t *resume);
+ * needle, length) quadruples, at least one aligned word of which is not dull. mask: as words_mask writes it, with 48 bits. *resume: word to go on from. */
+size_t sweep_find(const sweep *set, const uint8_t *buf, size_t nbytes, const uint64_t *mask, size_t min_bytes, int64_t *out,
+                  size_t cap, size_t *resume);
