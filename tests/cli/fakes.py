@@ -48,6 +48,8 @@ def image_report(path: str) -> ImageReport:
         report.not_searched = [NotSearched(0x41000, 0x8000, "ec", "high-entropy run", 0x7FFF_1000_0000)]
     if name.startswith("corrupt"):
         report = ImageReport(path, "raw", 0, error=f"{path}: at offset 0x40: segment 3 ends beyond the file")
+    if name.startswith("empty"):
+        report = ImageReport(path, "raw", 0)
     if name.startswith(("unopenable", "nowhere")):
         report = ImageReport(path, "none", 0, error="cannot be opened: Permission denied")
     return report

@@ -11,7 +11,10 @@ from .fakes import image_report
 @pytest.mark.parametrize(
     ("names", "incomplete", "findings", "never"),
     [
-        ([], 0, 0, 0),
+        ([], 3, 0, 0),
+        (["empty"], 3, 0, 0),
+        (["empty", "clean"], 0, 0, 0),
+        (["empty", "found"], 1, 1, 0),
         (["clean"], 0, 0, 0),
         (["found"], 1, 1, 0),
         (["incomplete"], 3, 0, 0),

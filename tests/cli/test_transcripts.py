@@ -11,7 +11,7 @@ from .transcripts import execute, matches, parse
 HERE = Path(__file__).parent
 TARGETS = (
     "clean.core found.core incomplete.core found-incomplete.core corrupt.core interrupt.core unopenable.core "
-    "bug.core long-1.core long-2.core a.core b.core"
+    "bug.core empty.core long-1.core long-2.core a.core b.core"
 )
 
 

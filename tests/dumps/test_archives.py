@@ -6,9 +6,11 @@ import bz2
 import gzip
 import io
 import os
+import random
 import shutil
 import subprocess
 import tarfile
+import time
 import zipfile
 
 import pytest
@@ -22,6 +24,7 @@ from immure.synth import ordinary_memory
 from .helpers import MEMORY, assert_regions_hold, opened, read_all, samples
 
 CORE = samples()["elf64"]
+_DESCRIPTOR = b"PK\x07\x08"
 
 
 def tar_of(*members: tuple[str, bytes], form: int = tarfile.USTAR_FORMAT) -> bytes:
@@ -264,9 +267,51 @@ def test_zip_damage(tmp_path):
     assert look(tmp_path, b"PK\x03\x04" + bytes(stored[4:])) == [("!a", CORE)]
 
 
-def test_zip_without_directory_is_searched_as_it_is(tmp_path):
-    data = zip_of(("a", CORE))
-    data = data[: data.index(b"PK\x01\x02")]
+def without_directory(data):
+    return data[: data.index(b"PK\x01\x02")]
+
+
+def streamed_zip(*members):
+    """As a program writes it that cannot seek: sizes stand behind the bytes."""
+
+    class Pipe(io.BytesIO):
+        def seekable(self):
+            return False
+
+        def tell(self):
+            raise OSError
+
+    out = Pipe()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("build", [zip_of, streamed_zip])
+def test_zip_that_is_cut_short_is_read_as_far_as_it_goes(tmp_path, build):
+    noise = random.Random(1).randbytes(5000)
+    members = [("a", CORE), ("d/", b""), ("b", noise + _DESCRIPTOR * 50 + noise), ("c", CORE)]
+    data = without_directory(build(*members))
+    *found, (path, said), (raw, content) = look(tmp_path, data)
+    assert found == [(f"!{name}", content) for name, content in members if content]
+    assert said.endswith(": members were sought by their own headers")
+    assert (path, raw, content) == ("", "", data)  # what no member claims is searched as well
+    *found, _, _ = look(tmp_path, data[: data.rindex(b"PK\x03\x04") + 100])
+    assert found[:2] == [("!a", CORE), ("!b", members[2][1])]
+    assert found[2][0] == "!c"
+    assert "cut short" in found[2][1] or "ends before the end" in found[2][1]
+
+
+def test_zip_full_of_descriptors_costs_no_time(tmp_path):
+    header = without_directory(streamed_zip(("a", b"x")))[:30]
+    begun = time.monotonic()
+    look(tmp_path, header + b"a" + _DESCRIPTOR * 2_000_000)
+    assert time.monotonic() - begun < 20
+
+
+def test_what_begins_like_a_zip_and_is_none_is_searched_as_it_is(tmp_path):
+    data = b"PK\x03\x04" + bytes(10)
     (path, said), (raw, content) = look(tmp_path, data)
     assert "the zip directory cannot be read" in said
     assert (path, raw, content) == ("", "", data)

@@ -72,8 +72,8 @@ def test_what_the_kernel_left_out_is_a_warning_not_a_loss():
     segments = [Segment(0x1000, b"", 5, memory_size=PAGE), Segment(0x9000, b"", 6, memory_size=PAGE)]
     image = parse(build_elf_core(segments, files=[(0x1000, 0x2000, "/lib/libc.so")]).data)
     assert image.missing == ()
-    assert "1 mappings of files (4096 bytes) were left out" in image.warnings[0]
-    assert "1 mappings of private or writable memory (4096 bytes)" in image.warnings[1]
+    assert "1 mapping of files (4096 bytes) left out" in image.warnings[0]
+    assert "1 mapping of private or writable memory (4096 bytes)" in image.warnings[1]
 
 
 def test_what_was_cut_off_is_missing():

@@ -70,17 +70,20 @@ def name_segments(segments: Sequence[Segment], notes: CoreNotes, word_size: Lite
 def _report(warnings: list[str], of_files: _Omitted, private: _Omitted, wrapped: int) -> None:
     if of_files.count:
         warnings.append(
-            f"{of_files.count} mappings of files ({of_files.length} bytes) were left out when the core"
-            " was written, as is usual: they are not in the image"
+            f"{_mappings(of_files)} of files ({of_files.length} bytes) left out when the core was written, as"
+            " is usual: not in the image"
         )
     if private.count:
         warnings.append(
-            f"{private.count} mappings of private or writable memory ({private.length} bytes) were left out"
-            " when the core was written (by coredump_filter, MADV_DONTDUMP or protection): they are not in"
-            " the image"
+            f"{_mappings(private)} of private or writable memory ({private.length} bytes) left out when the"
+            " core was written (by coredump_filter, MADV_DONTDUMP or protection): not in the image"
         )
     if wrapped:
         warnings.append(f"{wrapped} segments pass the end of the address space: their addresses are ignored")
+
+
+def _mappings(omitted: _Omitted) -> str:
+    return "1 mapping" if omitted.count == 1 else f"{omitted.count} mappings"
 
 
 def permissions(flags: int) -> str:

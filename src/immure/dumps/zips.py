@@ -8,7 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from immure.dumps.compression import MEMBER_CODECS, decompress_member
 from immure.dumps.dump import Reader
@@ -20,6 +20,11 @@ from immure.errors import ImageError, LimitError
 
 _MAX_DIRECTORY = 16 << 20  # the central directory is read whole
 _LOCAL = struct.Struct("<4s22xHH")
+_LOCAL_FIELDS = struct.Struct("<4xHHH4xIIIHH")  # from the version on
+_HEADER, _DESCRIPTOR = b"PK\x03\x04", b"PK\x07\x08"
+_SIZES_FOLLOW, _IN_EXTRA = 8, 0xFFFFFFFF
+_MAX_NAME = 4096
+_MOST_SIGNATURES = 1_000_000
 #: what the standard library raises on foreign bytes, found by fuzzing
 _BROKEN = (
     zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, struct.error, OverflowError,
@@ -36,7 +41,7 @@ class Entry:
     header_offset: int
     compressed: int
     size: int
-    crc: int
+    crc: int | None
     problem: str | None = None
     skipped: bool = False
 
@@ -49,9 +54,20 @@ def detect(head: bytes) -> bool:
 def entries(path: str, reader: Reader) -> Iterator[Entry]:
     """The members that the central directory names; directories left out.
 
+    Of an archive that is cut short this directory is missing, which stands at its end: then the members come
+    first that are found by their own headers, one behind the other.
+
     Raises:
         ImageError: there is no usable central directory.
     """
+    try:
+        yield from _listed(path, reader)
+    except ImageError as error:
+        yield from _walk(reader)
+        raise ImageError(f"{error.reason}: members were sought by their own headers", path=path) from error
+
+
+def _listed(path: str, reader: Reader) -> Iterator[Entry]:
     try:
         with zipfile.ZipFile(_File(reader)) as archive:
             found = archive.infolist()
@@ -66,19 +82,75 @@ def entries(path: str, reader: Reader) -> Iterator[Entry]:
 
 def _entry(info: zipfile.ZipInfo) -> Entry:
     kind = info.external_attr >> 28  # the file type of Unix modes
-    problem = None
-    skipped = False
-    if info.flag_bits & 1:
-        problem = "is encrypted: not opened"
-    elif info.create_system == 3 and kind not in (0, 8):
+    problem, skipped = _obstacle(info.flag_bits, info.compress_type), False
+    if info.create_system == 3 and kind not in (0, 8) and not info.flag_bits & 1:
         problem, skipped = "is a link or device: skipped", True
-    elif info.compress_type and info.compress_type not in MEMBER_CODECS:
-        problem = f"is compressed by method {info.compress_type}, which is not supported"
     name = printable(info.filename.encode("utf-8", "surrogateescape")) or "(no name)"
     return Entry(
         name, info.compress_type, info.header_offset, info.compress_size, info.file_size, info.CRC,
         problem, skipped,
     )  # fmt: skip
+
+
+def _walk(reader: Reader) -> Iterator[Entry]:
+    """Members by their local headers (APPNOTE 4.3.7), which stand before their bytes."""
+    position: int | None = 0
+    search = _Search(reader)
+    while position is not None:
+        raw = reader.read(position, _LOCAL_FIELDS.size)
+        if len(raw) < _LOCAL_FIELDS.size or raw[:4] != _HEADER:
+            return
+        _, flags, method, crc, compressed, size, name_length, extra_length = _LOCAL_FIELDS.unpack(raw)
+        name = printable(reader.read(position + len(raw), min(name_length, _MAX_NAME))) or "(no name)"
+        data = position + len(raw) + name_length + extra_length
+        entry = Entry(name, method, position, compressed, size, crc, _obstacle(flags, method))
+        if flags & _SIZES_FOLLOW or _IN_EXTRA in (compressed, size):
+            # the sizes stand behind the bytes, or in an extra field: nothing of them is needed but the end
+            length = search.end_of_data(data) - data
+            entry = replace(entry, compressed=length, size=length, crc=None)
+        if not name.endswith("/"):
+            yield entry
+        position = next(search.places(_HEADER, data + entry.compressed), None)
+
+
+class _Search:
+    """Looks for signatures in an archive, so often and no more: foreign bytes may be full of them."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._left = _MOST_SIGNATURES
+
+    def places(self, needle: bytes, start: int) -> Iterator[int]:
+        """Offsets of ``needle`` from ``start`` on."""
+        step = 1 << 12  # little at first: the next member may be near
+        while start < (self._reader.size or 0) and self._left > 0:
+            piece = self._reader.read(start, step)
+            at = piece.find(needle)
+            while at >= 0 and self._left > 0:
+                self._left -= 1
+                yield start + at
+                at = piece.find(needle, at + 1)
+            if len(piece) < len(needle):
+                return
+            start += len(piece) - len(needle) + 1
+            step = min(2 * step, 1 << 20)
+
+    def end_of_data(self, data: int) -> int:
+        """Where the bytes of a member end: before a descriptor that says how far it is to there (APPNOTE
+        4.3.9), or with the file."""
+        for at in self.places(_DESCRIPTOR, data):
+            raw = self._reader.read(at + 8, 8)
+            if at - data in (int.from_bytes(raw[:4], "little"), int.from_bytes(raw, "little")):
+                return at
+        return max(data, self._reader.size or 0)
+
+
+def _obstacle(flags: int, method: int) -> str | None:
+    if flags & 1:
+        return "is encrypted: not opened"
+    if method and method not in MEMBER_CODECS:
+        return f"is compressed by method {method}, which is not supported"
+    return None
 
 
 def open_entry(path: str, shared: SharedReader, entry: Entry, limits: Limits) -> Reader:
@@ -102,7 +174,7 @@ def _checked(source: Reader, entry: Entry) -> Iterator[bytes]:
     for piece in decompress_member(source, entry.method):
         crc = zlib.crc32(piece, crc)
         yield piece
-    if crc != entry.crc:
+    if entry.crc is not None and crc != entry.crc:
         raise ImageError("the member's checksum differs: its bytes are damaged")
 
 
