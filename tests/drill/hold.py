@@ -13,23 +13,23 @@ from immure import ScanOptions, scan_report
 from immure.scanning.finding import Finding, Occurrence, ScanReport
 from immure.scanning.options import Mode
 
-#: A number may be reported under another name if that is the same bytes, or holds them.
-SAME_BYTES: dict[str, set[str]] = {
-    "d": {"d_lambda", "d_given"},
-    "d_lambda": {"d", "d_given"},
-    "scalar": {"scalar_raw", "expanded_clamped"},
-    "scalar_raw": {"scalar", "expanded", "expanded_clamped"},
-    "prefix": {"expanded", "expanded_clamped"},
+#: Names for several numbers side by side: the whole hash of an Ed25519 seed, and the same with its first
+#: half clamped. Equal bytes have one name only, so ``expanded`` stands for ``scalar`` if clamping changed
+#: nothing.
+HOLDS: dict[str, set[str]] = {
+    "expanded": {"scalar", "scalar_raw", "prefix"},
+    "expanded_clamped": {"scalar", "prefix"},
 }
-FAMILIES: dict[str, set[str]] = {
-    "le": {"le64", "le-minimal", "raw", "reversed"},
-    "be": {"be", "be-minimal", "der", "raw", "reversed"},
-    "base64": {"base64", "base64url", "pem"},
-    "hex": {"hex", "hex-upper"},
+#: The scanner's names of encodings that are one to the reference search.
+SAME: dict[str, str] = {
+    "le-minimal": "le64",
+    "be-minimal": "be",
+    "base64url": "base64",
+    "base64-lines": "base64",
 }
-#: Padding: bytes by which a report may begin earlier or end later, or (base64) leave out characters it shares
-#: with neighbours.
-SLACK = 8
+#: And the other way round: it says ``der`` if a header stands before, ``reversed`` of bytes, ``pem`` if line
+#: ends stand in the text.
+TRUTH_SAME: dict[str, str] = {"der": "be", "reversed": "be", "base64url": "base64", "pem": "base64"}
 #: The nonce prefix of Ed25519 alone does not give the key away, unless a signature is at hand as well.
 PROVES_NOTHING_ALONE = frozenset({"prefix"})
 
@@ -100,25 +100,43 @@ def _is_reported(hit: reference.Hit, finding: Finding | None) -> bool:
 
 
 def _covers(occurrence: Occurrence, hit: reference.Hit) -> bool:
-    """Whether an occurrence is this number, or a whole encoded key around it."""
-    begin, end = occurrence.offset, occurrence.offset + occurrence.length
+    """Whether an occurrence is this number, or a whole encoded key (or a longer number) around it.
+
+    What the scanner calls whole is exact, and so is the reference: an occurrence that reaches over the hit
+    from its first byte to its last covers it if it is of the same number in the same encoding. The scanner
+    may say more, for it counts zeros in front, not less.
+    """
     if not occurrence.whole:
         return False
+    begin, end = _span(occurrence.encoding, occurrence.offset, occurrence.length)
+    first, last = _span(hit.encoding, hit.offset, hit.length)
+    if begin > first or end < last:
+        return False
     if occurrence.secret == "key":
-        return begin <= hit.offset and hit.offset + hit.length <= end
-    if occurrence.secret != hit.secret and occurrence.secret not in SAME_BYTES.get(hit.secret, ()):
+        return True
+    if hit.secret != occurrence.secret and hit.secret not in HOLDS.get(occurrence.secret, ()):
         return False
-    if begin > hit.offset + SLACK or end < hit.offset + hit.length - SLACK:
-        return False
-    return _is_same_family(occurrence.encoding, hit.encoding)
+    return _same_encoding(occurrence.encoding, hit.encoding)
 
 
-def _is_same_family(reported: str, expected: str) -> bool:
-    reported, expected = _plain(reported), _plain(expected)
-    return reported == expected or any({reported, expected} <= family for family in FAMILIES.values())
+def _span(encoding: str, offset: int, length: int) -> tuple[int, int]:
+    """First byte and end, without the zero byte before or behind text in UTF-16: which of them belongs to it,
+    and so where it begins, is a matter of naming."""
+    if "-utf16" not in encoding:
+        return offset, offset + length
+    big = "-utf16be" in encoding
+    return offset + big, offset + length - (not big)
+
+
+def _same_encoding(reported: str, expected: str) -> bool:
+    ours, theirs = _plain(reported), _plain(expected)
+    ours, theirs = SAME.get(ours, ours), TRUTH_SAME.get(theirs, theirs)
+    return ours == theirs or (ours == "raw" and expected == "der") or {ours, theirs} == {"raw", "le64"}
 
 
 def _plain(encoding: str) -> str:
-    """The name without the phase, the charset, and what it is nested in."""
-    name = encoding.split(":")[0].removesuffix("-utf16le").removesuffix("-utf16be")
+    """The name without the phase, the character set and the zeros in front."""
+    name = encoding.removesuffix("-utf16le").removesuffix("-utf16be")
+    if name.startswith(("base64", "hex")):
+        name = name.removesuffix("-minimal")
     return name[:-2] if name[-2:] in ("-1", "-2", "-3") else name

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from immure.keymaterial import bignum
-from immure.keymaterial.encodings import SHORTEST, encodings, secret_numbers, whole_keys
+from immure.keymaterial.encodings import SHORTEST, encodings, in_lines, secret_numbers, whole_keys
 from immure.keymaterial.private import (
     ec_from_scalar,
     okp_from_seed,
@@ -194,14 +194,16 @@ def twin(value: int | bytes, width: int) -> dict[str, bytes]:
         found = {name: TWINS[name](value) for name in ("be32w", "be64w", "py30", "smi28", "limb52")}
         found |= {"le64": TWINS["le64"](value).ljust(8 * limbs, b"\0"), "be": plain}
         found["decimal"] = bignum.decimal(value)
+        found["hex-minimal"] = b"".join(b"%x" % digit for digit in digits(value, 4)[::-1])
+        found["hex-upper-minimal"] = found["hex-minimal"].upper()
+    found["be"] = plain if isinstance(value, int) else plain[::-1]
     alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     bits = "".join(f"{byte:08b}" for byte in plain)
-    for phase in (1, 2, 3):
-        skip = (0, 16, 8)[phase - 1]
-        usable = bits[skip : len(bits) - (len(bits) - skip) % 24]
-        found[f"base64-{phase}"] = bytes(
-            alphabet[int(usable[i : i + 6], 2)] for i in range(0, len(usable), 6)
-        )
+    for before in (0, 1, 2):
+        shifted = "?" * 8 * before + bits  # characters with a bit of anything else are not certain
+        sixes = (shifted[i : i + 6] for i in range(0, len(shifted), 6))
+        certain = (six for six in sixes if len(six) == 6 and "?" not in six)
+        found[f"base64-{before + 1}"] = bytes(alphabet[int(six, 2)] for six in certain)
     padded = bits + "0" * (-len(bits) % 6)
     found["base64"] = bytes(alphabet[int(padded[i : i + 6], 2)] for i in range(0, len(padded), 6))
     for name in [name for name in found if name.startswith("base64")]:
@@ -209,7 +211,7 @@ def twin(value: int | bytes, width: int) -> dict[str, bytes]:
         found[name.replace("base64", "base64url")] = url
     found["hex"] = b"".join(b"%02x" % byte for byte in plain)
     found["hex-upper"] = found["hex"].upper()
-    for name in [name for name in found if name.startswith(("base64", "hex"))]:
+    for name in [name for name in found if name.startswith(("base64", "hex", "decimal"))]:
         found[f"{name}-utf16le"] = b"".join(bytes((char, 0)) for char in found[name])
     return found
 
@@ -249,6 +251,43 @@ def test_base64_inside_anything_holds_one_phase() -> None:
         phase = made[f"base64-{before % 3 + 1}"]
         assert phase in base64.b64encode(around)
         assert phase.decode().encode("utf-16-le") in base64.b64encode(around).decode().encode("utf-16-le")
+
+
+def test_texts_of_a_number_without_zeros_in_front() -> None:
+    value = int.from_bytes(b"\xfb\xef\xbe" * 21, "big")  # all + in base64
+    made = dict(encodings("d", value, ec_from_scalar("P-521", value)))
+    data = value.to_bytes(63, "big")
+    assert made["base64url-minimal"] == base64.urlsafe_b64encode(data)
+    assert made["base64-minimal-utf16le"].decode("utf-16-le") == base64.b64encode(data).decode()
+    assert made["hex-minimal"] == b"%x" % value
+    assert made["hex"] == b"0" * 6 + made["hex-minimal"]
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\\n"])
+@pytest.mark.parametrize("kind", keys.KINDS)
+def test_numbers_in_lines_are_pieces_of_pem(kind: str, line_end: bytes) -> None:
+    private = prove(kind)
+    texts = [base64.b64encode(key) for _, key in whole_keys(private)]
+    texts = [line_end.join(text[i : i + 64] for i in range(0, len(text), 64)) for text in texts]
+    numbers, seen = secret_numbers(private), set()
+    for name, encoding, data in in_lines(private):
+        if not any(data in text for text in texts):
+            continue  # of another line end
+        seen.add(name)
+        assert encoding == "base64-lines"
+        plain = data.replace(line_end, b"")
+        assert plain != data
+        value = numbers[name]
+        length = widths(kind, name) if kind in keys.EC else -(-_bits(value) // 8)
+        raw = value if isinstance(value, bytes) else value.to_bytes(length, "big")
+        assert any(plain in base64.b64encode(bytes(before) + raw) for before in range(3))
+        assert 6 * len(plain) > 8 * len(raw) - 12  # at either end a character that is not certain
+    if kind.startswith("RSA"):
+        assert {"p", "q", "dp", "dq", "qinv"} <= seen
+
+
+def _bits(value: int | bytes) -> int:
+    return 8 * len(value) if isinstance(value, bytes) else value.bit_length()
 
 
 @pytest.mark.parametrize("kind", keys.KINDS)

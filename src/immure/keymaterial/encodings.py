@@ -17,6 +17,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator
+from itertools import pairwise
 from math import lcm
 
 from immure.keymaterial import bignum
@@ -55,7 +56,8 @@ def encodings(name: str, value: SecretNumber, private: PrivateKey) -> Iterator[t
     ``le64 le-minimal be be-minimal be32w be64w py30 smi28 limb52``: see :mod:`~immure.keymaterial.bignum`;
     ``raw``: bytes as they are; ``base64 base64url``: of the big-endian or raw bytes, without padding;
     ``base64-1`` to ``-3``: the characters that do not depend on what stands around, when the number begins
-    at byte 0, 1, 2 of a group of three; ``hex hex-upper decimal``; ``-utf16le`` after a name: as UTF-16.
+    at byte 0, 1, 2 of a group of three; ``hex hex-upper decimal``; ``-utf16le`` after a name: as UTF-16,
+    ``-minimal``: of the number without zeros in front, if that differs.
     """
     seen: set[bytes] = set()
     for encoding, data in _all_encodings(name, value, private):
@@ -71,6 +73,36 @@ def whole_keys(private: PrivateKey) -> Iterator[tuple[str, bytes]]:
     elif isinstance(private, EcPrivate):
         yield "sec1-der", to_sec1(private)
     yield "pkcs8-der", to_pkcs8(private)
+
+
+def in_lines(private: PrivateKey) -> Iterator[tuple[str, str, bytes]]:
+    """Every number as it stands in the PEM text of the whole key, as (name, ``base64-lines``, characters).
+
+    A PEM text of which a part was overwritten is no key any more, but may hold whole numbers. The line ends
+    in them stand where they do in no other base64 text: the sweep has to know them.
+    """
+    numbers = secret_numbers(private)
+    for _, key in whole_keys(private):
+        text = base64.b64encode(key)
+        for line_end in (b"\n", b"\r\n", b"\\n"):
+            for name, value in numbers.items():
+                data = value if isinstance(value, bytes) else bignum.be(value, _least_width(name, private))
+                at = key.find(data)
+                characters = _certain(at, len(data))
+                if at >= 0 and characters.start // 64 < (characters.stop - 1) // 64:
+                    yield name, "base64-lines", _broken(text, characters, line_end)
+
+
+def _certain(at: int, length: int) -> slice:
+    """The characters of base64 that hold nothing but bytes of the ``length`` at ``at``."""
+    return slice(-(-8 * at // 6), 8 * (at + length) // 6)
+
+
+def _broken(text: bytes, characters: slice, line_end: bytes) -> bytes:
+    """These characters of a text that is broken into lines of 64."""
+    first, last = characters.start, characters.stop
+    starts = [first, *range((first // 64 + 1) * 64, last, 64), last]
+    return line_end.join(text[start:stop] for start, stop in pairwise(starts))
 
 
 def _rsa_numbers(private: RsaPrivate) -> dict[str, SecretNumber]:
@@ -141,11 +173,11 @@ def clamped(curve: str, raw: bytes) -> bytes:
 def _all_encodings(name: str, value: SecretNumber, private: PrivateKey) -> Iterator[tuple[str, bytes]]:
     if isinstance(value, bytes):
         yield "raw", value
+        yield "be", value[::-1]
         if name.startswith(
             "scalar"
         ):  # a little-endian number, which big-number libraries hold in their own way
             number = int.from_bytes(value, "little")
-            yield "be", value[::-1]
             yield "be32w", bignum.be32w(number)
             yield "be64w", bignum.be64w(number)
             yield "py30", bignum.py30(number)
@@ -163,22 +195,43 @@ def _all_encodings(name: str, value: SecretNumber, private: PrivateKey) -> Itera
     yield "py30", bignum.py30(value)
     yield "smi28", bignum.smi28(value)
     yield "limb52", bignum.limb52(value)
-    yield "decimal", bignum.decimal(value)
+    yield from _both_charsets("decimal", bignum.decimal(value))
     yield from _texts(big)
+    digits = f"{value:x}".encode("ascii")  # as languages print a number: no zero in front, not even of a byte
+    yield from _both_charsets("hex-minimal", digits)
+    yield from _both_charsets("hex-upper-minimal", digits.upper())
+    minimal = bignum.be(value)
+    if len(minimal) < width:
+        yield from _base64(minimal, "-minimal")
+
+
+def _both_charsets(name: str, text: bytes) -> Iterator[tuple[str, bytes]]:
+    yield name, text
+    yield f"{name}-utf16le", text.decode("ascii").encode("utf-16-le")
 
 
 def _texts(data: bytes) -> Iterator[tuple[str, bytes]]:
     """Base64, base64url and hex of ``data``, each also as UTF-16LE."""
+    yield from _base64(data)
+    yield from _both_charsets("hex", data.hex().encode("ascii"))
+    yield from _both_charsets("hex-upper", data.hex().upper().encode("ascii"))
+
+
+def _base64(data: bytes, mark: str = "") -> Iterator[tuple[str, bytes]]:
+    """Base64 and base64url of ``data``, whole and at each phase; ``mark`` comes after the name."""
     texts = [("base64", base64.b64encode(data).rstrip(b"="))]
-    for skip, phase in ((0, 1), (2, 2), (1, 3)):
-        whole = len(data) - (len(data) - skip) % 3
-        texts.append((f"base64-{phase}", base64.b64encode(data[skip:whole])))
+    for before in range(3):
+        text = base64.b64encode(bytes(before) + data)
+        texts.append((f"base64-{before + 1}", text[_certain(before, len(data))]))
     to_url = bytes.maketrans(b"+/", b"-_")
     texts += [(name.replace("base64", "base64url"), text.translate(to_url)) for name, text in texts]
-    texts += [("hex", data.hex().encode("ascii")), ("hex-upper", data.hex().upper().encode("ascii"))]
     for name, text in texts:
-        yield name, text
-        yield f"{name}-utf16le", text.decode("ascii").encode("utf-16-le")
+        yield from _both_charsets(name + mark, text)
+
+
+def _least_width(name: str, private: PrivateKey) -> int:
+    """Bytes of a number in DER: scalars have the width of the curve, INTEGERs their own."""
+    return 0 if isinstance(private, RsaPrivate) else _width(name, private)
 
 
 def _width(name: str, private: PrivateKey) -> int:

@@ -7,6 +7,7 @@ others once more at the end.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -61,7 +62,9 @@ class Sweeper:
                     seen.add(data)
                     strings.append(data)
                     self._needles.append(Needle(proof.public, secret, encoding, len(data)))
-        self._sweep = Sweep(strings, [_least(needle.encoding) > PART_BYTES for needle in self._needles])
+        # of 52-bit digits one word in 16 is dull: too many to rely on a few of them
+        sparse = [_least(n.encoding) > PART_BYTES and n.encoding != "limb52" for n in self._needles]
+        self._sweep = Sweep(strings, sparse)
 
     def examine(self, space: Workspace, chunk: Chunk) -> list[Place]:
         """The places that start in the chunk's core."""
@@ -157,19 +160,38 @@ def occurrence(
 
 
 def tidy(occurrences: Iterable[Occurrence]) -> list[Occurrence]:
-    """Sorted, without repetitions, and without parts that lie inside a whole occurrence or a longer part."""
+    """Sorted and without repetitions.
+
+    Left out are whole numbers inside longer forms of themselves, and parts that lie inside something whole,
+    inside a longer part, or around the whole number: where a short form stands, a longer one agrees in part,
+    such as the same digits with a zero in front.
+    """
     ordered = sorted(set(occurrences), key=lambda o: (o.offset, -o.length, not o.whole, o.secret, o.encoding))
+    begins, ends = _whole_numbers(ordered)
     result: list[Occurrence] = []
-    covered: dict[str, int] = {}
+    covered: dict[tuple[str, bool], int] = {}
     whole_until = 0
     for one in ordered:
-        end = one.offset + one.length
-        if not one.whole and (end <= whole_until or end <= covered.get(one.secret, 0)):
-            continue
-        if one.whole and end <= covered.get(one.secret, 0) and one.secret != "key":
+        end, form = one.offset + one.length, (one.secret, one.whole)
+        if end <= covered.get(form, 0) and one.secret != "key":
             continue
         if one.whole:
             whole_until = max(whole_until, end)
-        covered[one.secret] = max(covered.get(one.secret, 0), end)
+        else:
+            after = bisect_left(begins.get(one.secret, []), one.offset)
+            if end <= whole_until or any(stop <= end for stop in ends.get(one.secret, [])[after : after + 1]):
+                continue
+        covered[form] = max(covered.get(form, 0), end)
         result.append(one)
     return result
+
+
+def _whole_numbers(ordered: Iterable[Occurrence]) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+    """Where those that are whole begin, and where they end, by secret, in order."""
+    begins: dict[str, list[int]] = defaultdict(list)
+    ends: dict[str, list[int]] = defaultdict(list)
+    for one in ordered:
+        if one.whole:
+            begins[one.secret].append(one.offset)
+            ends[one.secret].append(one.offset + one.length)
+    return begins, ends

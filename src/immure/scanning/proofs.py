@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import gcd
 
 from immure.errors import KeyFormatError
-from immure.keymaterial.encodings import SecretNumber, encodings, secret_numbers, whole_keys
+from immure.keymaterial.encodings import SecretNumber, encodings, in_lines, secret_numbers, whole_keys
 from immure.keymaterial.key import EcNumbers, Numbers, OkpNumbers, RsaNumbers
 from immure.keymaterial.private import (
     PrivateKey,
@@ -46,6 +46,8 @@ class Proof:
             for name, value in secret_numbers(self.private).items():
                 for encoding, data in encodings(name, value, self.private):
                     put(name, encoding, data)
+            for name, encoding, data in in_lines(self.private):
+                put(name, encoding, data)
             for encoding, data in whole_keys(self.private):
                 put("key", encoding, data)
         elif self.scalar is not None:
