@@ -7,6 +7,7 @@ RFC 7748 (X25519, X448), RFC 8410 (object identifiers of the latter four).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from immure.errors import KeyFormatError
@@ -136,14 +137,48 @@ def ec_public(curve: Curve, scalar: int) -> tuple[int, int]:
         raise KeyFormatError(f"scalar is out of range for {curve.name}")
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    known: dict[EcCurve, ec.EllipticCurve] = {
+    numbers = ec.derive_private_key(scalar, _groups()[curve.name]).public_key().public_numbers()
+    return numbers.x, numbers.y
+
+
+@lru_cache(maxsize=1 << 14)
+def montgomery_points(curve: Curve, x: int, y: int) -> list[tuple[int, int]]:
+    """R·Q and −R·Q for a public key Q = (x, y), R = 2^(64·limbs): the points of d·R mod n and its negative.
+
+    In either order, as key agreement, the quick way to multiply, gives the x coordinate only.
+
+    Raises:
+        KeyFormatError: (x, y) is not a point of the curve.
+    """
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    if not is_on_curve(curve, x, y):
+        raise KeyFormatError(f"not a point of {curve.name}")
+    factor = _montgomery_factor(curve.name)
+    peer = ec.EllipticCurvePublicNumbers(x, y, factor.curve).public_key()
+    multiple = int.from_bytes(factor.exchange(ec.ECDH(), peer), "big")
+    odd = decompress(curve, multiple, odd=True)
+    return [(multiple, odd), (multiple, curve.p - odd)]
+
+
+@cache
+def _montgomery_factor(name: EcCurve) -> ec.EllipticCurvePrivateKey:
+    """R mod n, dressed up as a private key. It is no secret."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    curve = CURVES[name]
+    return ec.derive_private_key((1 << 64 * ((curve.size + 7) // 8)) % curve.n, _groups()[name])
+
+
+def _groups() -> dict[EcCurve, ec.EllipticCurve]:
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    return {
         "P-256": ec.SECP256R1(),
         "P-384": ec.SECP384R1(),
         "P-521": ec.SECP521R1(),
         "secp256k1": ec.SECP256K1(),
     }
-    numbers = ec.derive_private_key(scalar, known[curve.name]).public_key().public_numbers()
-    return numbers.x, numbers.y
 
 
 def okp_public(curve: OkpCurve, seed: bytes) -> bytes:

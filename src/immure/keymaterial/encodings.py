@@ -22,7 +22,7 @@ from math import lcm
 
 from immure.keymaterial import bignum
 from immure.keymaterial.curves import CURVES, EDWARDS_ORDERS
-from immure.keymaterial.key import EC_BYTES, OKP_BYTES
+from immure.keymaterial.key import EC_BYTES, OKP_BYTES, OkpCurve
 from immure.keymaterial.private import EcPrivate, OkpPrivate, PrivateKey, RsaPrivate
 from immure.keymaterial.serialize import to_pkcs1, to_pkcs8, to_sec1
 
@@ -50,7 +50,7 @@ def secret_numbers(private: PrivateKey) -> dict[str, SecretNumber]:
     return _okp_numbers(private)
 
 
-def encodings(name: str, value: SecretNumber, private: PrivateKey) -> Iterator[tuple[str, bytes]]:
+def encodings(name: str, value: SecretNumber, private: PrivateKey | None) -> Iterator[tuple[str, bytes]]:
     """Every way of writing the number ``name``, as (name of the encoding, bytes); no byte string twice.
 
     ``le64 le-minimal be be-minimal be32w be64w py30 smi28 limb52``: see :mod:`~immure.keymaterial.bignum`;
@@ -64,6 +64,14 @@ def encodings(name: str, value: SecretNumber, private: PrivateKey) -> Iterator[t
         if len(data) >= SHORTEST and data not in seen:
             seen.add(data)
             yield encoding, data
+
+
+def scalar_numbers(curve: OkpCurve, found: bytes) -> dict[str, bytes]:
+    """What follows of an Ed25519 or Ed448 key from a scalar alone, clamped or not; its seed does not."""
+    scalar = clamped(curve, found)
+    reduced = int.from_bytes(scalar, "little") % EDWARDS_ORDERS[curve]
+    numbers = {"scalar": scalar, "scalar_mod": reduced.to_bytes(len(found), "little")}
+    return numbers if found == scalar else numbers | {"scalar_raw": found}
 
 
 def whole_keys(private: PrivateKey) -> Iterator[tuple[str, bytes]]:
@@ -170,7 +178,7 @@ def clamped(curve: str, raw: bytes) -> bytes:
     return bytes(scalar)
 
 
-def _all_encodings(name: str, value: SecretNumber, private: PrivateKey) -> Iterator[tuple[str, bytes]]:
+def _all_encodings(name: str, value: SecretNumber, private: PrivateKey | None) -> Iterator[tuple[str, bytes]]:
     if isinstance(value, bytes):
         yield "raw", value
         yield "be", value[::-1]
@@ -234,8 +242,10 @@ def _least_width(name: str, private: PrivateKey) -> int:
     return 0 if isinstance(private, RsaPrivate) else _width(name, private)
 
 
-def _width(name: str, private: PrivateKey) -> int:
-    """Bytes of the fixed-width form of an integer."""
+def _width(name: str, private: PrivateKey | None) -> int:
+    """Bytes of the fixed-width form of an integer; 0 if that is not known."""
+    if private is None:
+        return 0
     if isinstance(private, RsaPrivate):
         if name in ("d", "d_lambda", "d_given"):
             return bignum.byte_length(private.public.n)

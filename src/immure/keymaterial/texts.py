@@ -44,6 +44,13 @@ _NAMES = {
     TextKind.BASE64_UTF16LE: "base64-utf16le",
     TextKind.HEX_UTF16LE: "hex-utf16le",
 }
+
+
+def text_name(kind: int) -> str:
+    """What a kind of run is called in reports."""
+    return _NAMES[TextKind(kind)]
+
+
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _BREAK = rb"(?:\r?\n|(?:\\++r)?\\++n)[ \t]*+"
 _LINES = {

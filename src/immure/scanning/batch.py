@@ -25,8 +25,8 @@ def product_tree(numbers: Sequence[Any]) -> list[list[Any]]:
 
 
 def product_modulo(numbers: Sequence[Any], modulus: Any) -> Any:
-    """The product of all numbers, modulo ``modulus``: reduced on the way, because the modulus of a few keys is
-    far shorter than the product."""
+    """The product of all numbers, modulo ``modulus``; reduced on the way, because the modulus of few keys is
+    short."""
     level = list(numbers)
     while len(level) > 1:
         pairs = [level[i] * level[i + 1] % modulus for i in range(0, len(level) - 1, 2)]

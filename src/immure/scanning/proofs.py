@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 
 from immure.errors import KeyFormatError
-from immure.keymaterial.encodings import SecretNumber, encodings, in_lines, secret_numbers, whole_keys
+from immure.keymaterial.curves import CURVES
+from immure.keymaterial.encodings import encodings, in_lines, scalar_numbers, secret_numbers, whole_keys
 from immure.keymaterial.key import EcNumbers, Numbers, OkpNumbers, RsaNumbers
 from immure.keymaterial.private import (
     PrivateKey,
@@ -24,6 +25,7 @@ class Proof:
     """A key whose secret was found at ``offset``, why that is certain, and all that follows from it.
 
     ``private`` is None if only a scalar of an octet key pair is known: its seed cannot be computed from that.
+    ``secret`` names what was found; ``text`` is (length, kind) of the text in which it was written, if any.
     """
 
     public: Numbers
@@ -31,6 +33,8 @@ class Proof:
     offset: int
     private: PrivateKey | None
     scalar: Secret[bytes] | None = None
+    secret: str = "key"
+    text: tuple[int, str] | None = None
 
     def needles(self) -> list[tuple[str, str, bytes]]:
         """Every byte string to sweep for, as (secret, encoding, bytes); the bytes are secret."""
@@ -50,11 +54,10 @@ class Proof:
                 put(name, encoding, data)
             for encoding, data in whole_keys(self.private):
                 put("key", encoding, data)
-        elif self.scalar is not None:
-            scalar: SecretNumber = self.scalar.reveal()
-            put("scalar", "raw", self.scalar.reveal())
-            put("scalar", "be", self.scalar.reveal()[::-1])
-            del scalar
+        elif self.scalar is not None and isinstance(self.public, OkpNumbers):
+            for name, data in scalar_numbers(self.public.curve, self.scalar.reveal()).items():
+                for encoding, written in encodings(name, data, None):
+                    put(name, encoding, written)
         return result
 
 
@@ -75,7 +78,8 @@ def prove_prime(public: RsaNumbers, value: int, secret: str, offset: int) -> Pro
         "rr": f"gcd(R² − the number, n) is a {factor.bit_length()}-bit factor of n"
         " (R² mod p, a Montgomery constant)",
     }[secret]
-    return Proof(public, what, offset, private)
+    place = "p" if factor == private.p.reveal() else "q"
+    return Proof(public, what, offset, private, secret=place if secret == "prime" else f"{secret}_{place}")
 
 
 def prove_exponent(public: RsaNumbers, value: int, offset: int) -> Proof | None:
@@ -89,7 +93,7 @@ def prove_exponent(public: RsaNumbers, value: int, offset: int) -> Proof | None:
         private = rsa_from_exponent(public, value)
     except KeyFormatError:
         return None
-    return Proof(public, "e times the number is 1 modulo λ(n), which factors n", offset, private)
+    return Proof(public, "e times the number is 1 modulo λ(n), which factors n", offset, private, secret="d")
 
 
 def prove_scalar(public: EcNumbers | OkpNumbers, secret: str, data: bytes | int, offset: int) -> Proof | None:
@@ -101,17 +105,31 @@ def prove_scalar(public: EcNumbers | OkpNumbers, secret: str, data: bytes | int,
             private: PrivateKey = ec_from_scalar(public.curve, data)
             if private.public != public:
                 return None
-            return Proof(public, "the number times G is the public point", offset, private)
+            return Proof(public, "the number times G is the public point", offset, private, secret="d")
         if not isinstance(data, bytes):
             return None
         if secret == "seed" or public.curve in ("X25519", "X448"):
             private = okp_from_seed(public.curve, data)
             if private.public != public:
                 return None
-            return Proof(public, "the public key follows from these bytes as its seed", offset, private)
+            words = "the public key follows from these bytes as its seed"
+            return Proof(public, words, offset, private, secret="seed")
     except KeyFormatError:
         return None
-    return Proof(public, "the clamped number times B is the public point", offset, None, Secret(data))
+    words = "the clamped number times B is the public point"
+    return Proof(public, words, offset, None, Secret(data), secret="scalar")
+
+
+def prove_montgomery(public: EcNumbers, number: int, offset: int) -> Proof | None:
+    """``number`` or its negative is d·R modulo the order of the group."""
+    curve = CURVES[public.curve]
+    scalar = number * pow(1 << 64 * ((curve.size + 7) // 8), -1, curve.n) % curve.n
+    for candidate in (scalar, curve.n - scalar):
+        proof = prove_scalar(public, "d", candidate, offset)
+        if proof is not None:
+            words = "the number divided by R, times G, is the public point (d in Montgomery form)"
+            return replace(proof, words=words, secret="d_mont")
+    return None
 
 
 def proof_of_private(private: PrivateKey, encoding: str, offset: int) -> Proof:

@@ -17,12 +17,13 @@ from immure.dumps.open import open_images
 from immure.dumps.unreadable import Unreadable
 from immure.errors import ImmureError, UsageError
 from immure.keymaterial.key import Numbers, PublicKey
+from immure.keymaterial.published import where_published
 from immure.scanning.chunks import Chunk, for_each_chunk, load, plan_chunks, stream_chunks
-from immure.scanning.finding import Finding, ImageReport, NotSearched, ScanReport
+from immure.scanning.finding import Finding, ImageReport, NotSearched, Occurrence, ScanReport
 from immure.scanning.harvest import Harvest
 from immure.scanning.kernels.cpu import Workspace
 from immure.scanning.keyset import KeySet
-from immure.scanning.occurrences import Place, Sweeper, Sweeps, tidy
+from immure.scanning.occurrences import Place, Sweeper, Sweeps, occurrence, tidy
 from immure.scanning.options import DETECTORS, NoProgress, Progress, ScanOptions
 from immure.scanning.plan import Counts, Plan, make_plan
 from immure.scanning.proofs import Proof
@@ -111,6 +112,11 @@ class ImageScan:
             self._image.reader, self._keys, plan, self._options.detectors, _is_jvm(self._image)
         )
         self.report.not_searched += searcher.not_searched(size)
+        for numbers, reason in searcher.unusable():
+            entry = self._keys.get(numbers)
+            if entry is not None and entry.kind == "named":
+                key = entry.key
+                self.report.warnings.append(f"{key.label} key {key.thumbprint} is not searched for: {reason}")
         sweeps, first_read = self._sweeps, self._is_only_counted()
 
         def examine(space: Workspace, chunk: Chunk) -> tuple[Searched, int, list[Place]]:
@@ -164,7 +170,11 @@ class ImageScan:
             entry = self._keys.get(numbers)
             if entry is None:
                 continue
-            occurrences = tidy(found.get(numbers, []))
+            public_place = where_published(entry.key) if entry.kind != "named" else None
+            if public_place is not None:
+                self.report.warnings.append(_published(entry.key, proof, public_place))
+                continue
+            occurrences = tidy(_with_text(found.get(numbers, []), proof, self._image))
             finding = Finding(entry.key, entry.kind, proof.words, occurrences, entry.others)
             self.report.findings.append(finding)
         self.report.findings.sort(
@@ -198,6 +208,24 @@ class ImageScan:
         for chunk, result in for_each_chunk(chunks, self._options.chunk_bytes, work, self._options.threads):
             yield chunk, result
             self._progress.advance(chunk.stop - chunk.start)
+
+
+def _published(key: PublicKey, proof: Proof, place: str) -> str:
+    return (
+        f"{key.label} key {key.thumbprint} at offset {proof.offset} is a published example key ({place}), not"
+        " reported"
+    )
+
+
+def _with_text(found: list[Occurrence], proof: Proof, image: Image) -> list[Occurrence]:
+    """The text in which a number was written is an occurrence, too, where the sweep knows no writing like it,
+    such as hex in both cases."""
+    if proof.text is None:
+        return found
+    length, encoding = proof.text
+    if any(proof.offset <= one.offset < proof.offset + length and one.whole for one in found):
+        return found
+    return [*found, occurrence(image, proof.offset, length, proof.secret, encoding)]
 
 
 def _is_jvm(image: Image) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from immure.dumps.dump import Reader
-from immure.keymaterial.key import RsaNumbers
+from immure.keymaterial.key import Numbers, RsaNumbers
 from immure.scanning.chunks import Chunk, load, unread
 from immure.scanning.detectors import Detector, Examined
 from immure.scanning.detectors.rsa import DIRECT_KEYS, LAYOUT_STEPS, ExponentDetector, PrimeDetector
@@ -69,6 +69,10 @@ class Searcher:
     def finish(self) -> list[Proof]:
         """What is left to prove at the end of the image."""
         return [proof for detector in self.detectors for proof in detector.finish()]
+
+    def unusable(self) -> list[tuple[Numbers, str]]:
+        """Keys that no detector can search for, with the reason."""
+        return [entry for detector in self.detectors for entry in detector.unusable]
 
     def not_searched(self, size: int) -> list[NotSearched]:
         """What the plan left out, once per detector and reason."""

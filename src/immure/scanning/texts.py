@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from immure.keymaterial.structures import Hit
-from immure.keymaterial.texts import structures_in_text
+from immure.keymaterial.texts import structures_in_text, text_name
 from immure.scanning.chunks import Chunk
 from immure.scanning.detectors.rsa import ExponentDetector, PrimeDetector
 from immure.scanning.finding import NotSearched
@@ -28,16 +28,20 @@ _ENDS: Final = Windows(1, 0, 1)
 #: Anchors in the decoded texts of one chunk that are followed up.
 _ANCHOR_LIMIT: Final = 1 << 14
 #: Widths of scalars and seeds in bytes.
-_SCALARS: Final = (32, 48, 57, 66)
+_SCALARS: Final = (32, 48, 56, 57, 66)
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The texts of one chunk, decoded; ``starts`` are their offsets in the image."""
+    """The texts of one chunk, decoded; ``runs`` are their (offset in the image, length, kind)."""
 
     decoded: DecodedTexts
-    starts: tuple[int, ...]
-    length: int
+    runs: tuple[tuple[int, int, int], ...]
+
+    @property
+    def length(self) -> int:
+        """Bytes of all texts."""
+        return sum(length for _, length, _ in self.runs)
 
 
 def decode_texts(
@@ -53,8 +57,8 @@ def decode_texts(
     }
     view = space.view[: space.length]
     hits = [hit for index in sorted(suspicious) for hit in structures_in_text(view, *runs[index])]
-    starts = tuple(chunk.read_start + start for start, _, _ in runs)
-    return Texts(decoded, starts, sum(length for _, length, _ in runs)), hits
+    there = tuple((chunk.read_start + start, length, kind) for start, length, kind in runs)
+    return Texts(decoded, there), hits
 
 
 def shifted(hit: Hit, by: int) -> Hit:
@@ -76,7 +80,7 @@ class TextPool:
         if self._size + size > POOL_BYTES:
             reason = f"more than {POOL_BYTES >> 20} MiB of decoded text"
             for detector in ("rsa", "ec"):
-                self.not_searched.append(NotSearched(texts.starts[0], texts.length, detector, reason))
+                self.not_searched.append(NotSearched(texts.runs[0][0], texts.length, detector, reason))
             return
         self._size += size
         self._texts.append(texts)
@@ -89,7 +93,7 @@ class TextPool:
             for detector in ("rsa", "ec"):
                 if detector in detectors:
                     length = sum(texts.length for texts in self._texts)
-                    self.not_searched.append(NotSearched(self._texts[0].starts[0], length, detector, reason))
+                    self.not_searched.append(NotSearched(self._texts[0].runs[0][0], length, detector, reason))
         search = _TextSearch(keys, detectors, everywhere)
         texts, self._texts = self._texts, []
         return [proof for one in texts for proof in search.run(one)]
@@ -136,23 +140,20 @@ class _TextSearch:
         space.wipe()
         data[:] = bytes(len(data))
         offsets = [place[0] for place in places]
-        return [
-            replace(
-                proof,
-                offset=texts.starts[places[bisect_right(offsets, proof.offset) - 1][2]],
-                words=f"{proof.words} (written as text)",
-            )
-            for proof in proofs
-        ]
+        found = []
+        for proof in proofs:
+            start, length, kind = texts.runs[places[bisect_right(offsets, proof.offset) - 1][2]]
+            words = f"{proof.words} (written as text)"
+            found.append(replace(proof, offset=start, words=words, text=(length, text_name(kind))))
+        return found
 
     def _starts(self, places: Sequence[tuple[int, int, int, int]]) -> list[int]:
-        """Where scalars may begin: at either end of a text; of many texts, only in those that are hardly
-        longer."""
-        starts: set[int] = set()
+        """Where scalars may begin: at any byte of a text; of many texts, only at the start of those that are
+        hardly longer."""
+        starts: list[int] = []
         for at, length, _, phase in places:
             if self._everywhere:
-                starts.add(at)
-                starts.update(at + length - width for width in _SCALARS if length > width)
+                starts += range(at, at + length - min(_SCALARS) + 1)
             elif phase == 0 and any(width <= length <= width + 2 for width in _SCALARS):
-                starts.add(at)
-        return sorted(starts)
+                starts.append(at)
+        return starts

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
+from immure.keymaterial.key import Numbers
 from immure.scanning.chunks import Chunk
 from immure.scanning.kernels.cpu import Workspace
 from immure.scanning.proofs import Proof
@@ -30,6 +31,11 @@ class Detector(ABC):
     name: str
     #: What of its windows are visited: a family of ``plan.BUDGETS``.
     family: str
+
+    @property
+    def unusable(self) -> list[tuple[Numbers, str]]:
+        """Keys that cannot be searched for, with the reason."""
+        return []
 
     @abstractmethod
     def examine(self, space: Workspace, chunk: Chunk) -> Examined:

@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, cast
 
-from immure.keymaterial.encodings import clamped
+from immure.errors import KeyFormatError
+from immure.keymaterial.curves import CURVES, montgomery_points
 from immure.keymaterial.key import EcNumbers, Numbers, OkpNumbers
 from immure.scanning.chunks import Chunk
 from immure.scanning.detectors import Detector, Examined
@@ -16,7 +17,7 @@ from immure.scanning.kernels.cpu import Runs, Workspace, digit_windows
 from immure.scanning.kernels.ec import Hit, Kind, Layout, PointSet, candidates, read_number, unique, width_of
 from immure.scanning.kernels.ec_curves import Family, family_of
 from immure.scanning.plan import EDGE_WORDS, Plan, strict_runs, windows
-from immure.scanning.proofs import Proof, prove_scalar
+from immure.scanning.proofs import Proof, prove_montgomery, prove_scalar
 
 #: Layout and kind of the windows that are tried at every candidate of a family, and those tried only where
 #: all windows are visited (Java keeps word arrays, but never without the plain bytes).
@@ -44,11 +45,25 @@ class ScalarDetector(Detector):
             1 if self._tier == "all" and plan.counts.strict["all"] < EVERY_BYTE_BELOW else 8
         )
         families: dict[Family, list[Numbers]] = defaultdict(list)
+        self._in_montgomery_form: dict[Numbers, EcNumbers] = {}
         for keys in curves.values():
             for numbers in keys:
                 if (of := family_of(numbers)) is not None:
-                    families[of].append(numbers)
+                    families[of] += [numbers, *self._montgomery_keys(numbers)]
         self._points = {family: PointSet(keys, family) for family, keys in families.items()}
+
+    def _montgomery_keys(self, numbers: Numbers) -> list[EcNumbers]:
+        """Keys of which d·R mod n is the private number. Some stacks keep nothing else of d, and more points
+        cost no time."""
+        if not isinstance(numbers, EcNumbers):
+            return []
+        try:
+            points = montgomery_points(CURVES[numbers.curve], numbers.x, numbers.y)
+        except KeyFormatError:
+            return []  # not a point: the key itself cannot be searched for either, and that is reported
+        keys = [EcNumbers(numbers.curve, *point) for point in points]
+        self._in_montgomery_form.update(dict.fromkeys(keys, numbers))
+        return keys
 
     @property
     def unusable(self) -> list[tuple[Numbers, str]]:
@@ -124,19 +139,20 @@ class ScalarDetector(Detector):
         proofs = []
         for hit in hits:
             at = offsets[hit.candidate]
-            proof = _prove(hit, bytes(memory[at : at + width]), layout, chunk.read_start + at)
+            proof = self._prove(hit, bytes(memory[at : at + width]), layout, chunk.read_start + at)
             if proof is not None:
                 proofs.append(proof)
         return proofs
 
-
-def _prove(hit: Hit, data: bytes, layout: Layout, offset: int) -> Proof | None:
-    numbers = cast(EcNumbers | OkpNumbers, hit.numbers)
-    if isinstance(numbers, EcNumbers):
-        return prove_scalar(numbers, hit.secret, read_number(data, layout), offset)
-    if hit.secret != "seed" and not numbers.curve.startswith("X"):
-        data = clamped(numbers.curve, data)
-    return prove_scalar(numbers, hit.secret, data, offset)
+    def _prove(self, hit: Hit, data: bytes, layout: Layout, offset: int) -> Proof | None:
+        numbers = cast(EcNumbers | OkpNumbers, hit.numbers)
+        if not isinstance(numbers, EcNumbers):
+            return prove_scalar(numbers, hit.secret, data, offset)
+        number = read_number(data, layout)
+        key = self._in_montgomery_form.get(numbers)
+        if key is None:
+            return prove_scalar(numbers, hit.secret, number, offset)
+        return prove_montgomery(key, number, offset)
 
 
 def _fitting(offsets: array[int], last: int) -> array[int]:
