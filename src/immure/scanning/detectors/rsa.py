@@ -98,7 +98,7 @@ class PrimeDetector(Detector):
 
 
 class ExponentDetector(Detector):
-    """Private exponents of moduli of ``limbs`` · 128 bits, by their top 64 bits."""
+    """Private exponents, by their top 64 bits."""
 
     name = "rsa"
     family = "layouts"
@@ -116,16 +116,16 @@ class ExponentDetector(Detector):
         self._layout = layout
         self._tier = plan.tier(self.family)
         self._windows = visited or windows(self._tier, step)
-        self._exponents = Exponents([(key.n, key.e) for key in keys], (bits + 63) // 64)
+        self._exponents = Exponents([(key.n, key.e) for key in keys])
 
     def examine(self, space: Workspace, chunk: Chunk) -> Examined:
         """Look at one chunk."""
-        return self.examine_runs(space, chunk, loose_runs(space, self._tier, 16 * self._exponents.limbs))
+        return self.examine_runs(space, chunk, loose_runs(space, self._tier, self._exponents.width))
 
     def examine_runs(self, space: Workspace, chunk: Chunk, runs: Runs) -> Examined:
         """Look at given runs of one chunk."""
         result = Examined()
-        width = 16 * self._exponents.limbs
+        width = self._exponents.width
         for at, index in rsa_exponents(space, runs, self._layout, self._exponents, self._windows):
             offset = chunk.read_start + at
             if not chunk.start <= offset < chunk.stop:

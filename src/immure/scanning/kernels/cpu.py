@@ -385,23 +385,27 @@ EXPONENT_MULTIPLE: Final = 720_720
 
 
 class Exponents:
-    """Public keys (n, e) whose moduli have the same number of limbs, made ready for :func:`rsa_exponents`.
+    """Public keys (n, e) whose moduli have the same number of bytes, made ready for :func:`rsa_exponents`.
 
     A key whose e has more than 24 bits cannot be searched for in this way and is left out of ``keys``.
+
+    Attributes:
+        width: bytes of a modulus, and of a window that is visited.
     """
 
-    def __init__(self, keys: Sequence[tuple[int, int]], limbs: int) -> None:
-        self.limbs = limbs
+    def __init__(self, keys: Sequence[tuple[int, int]]) -> None:
+        self.width = max(((n.bit_length() + 7) // 8 for n, _ in keys), default=0)
         self.keys: list[int] = []
         betas: list[int] = []
         shifts: list[int] = []
         for index, (n, e) in enumerate(keys):
             if e.bit_length() > 24:
                 continue
-            shift = 128 * limbs - n.bit_length()
-            beta = (e * EXPONENT_MULTIPLE << 128 * limbs + 128) // (
-                n << shift
-            )  # e·G·2^(128·limbs)/n, 128 fraction bits
+            shift = 8 * self.width - n.bit_length()
+            if shift >= 64:
+                raise LimitError("moduli whose private exponents are searched together differ in size")
+            # e·G·2^bits/n, with 128 fraction bits
+            beta = (e * EXPONENT_MULTIPLE << n.bit_length() + 128) // n
             fraction_bits = 64 - (beta.bit_length() - 128)
             betas += [beta >> (128 - fraction_bits), fraction_bits]
             shifts.append(shift)
@@ -427,7 +431,7 @@ def rsa_exponents(
             runs.data,
             runs.count,
             int(layout == "be"),
-            exponents.limbs,
+            exponents.width,
             exponents.factors,
             exponents.shifts,
             exponents.count,

@@ -86,26 +86,38 @@ def _top_bits(data: bytes) -> int:
     return sum(byte >> 7 for byte in data)
 
 
-def find_ends(
-    memory: bytes, quiet_strict: Sequence[Run], quiet_loose: Sequence[Run], min_bytes: int
-) -> tuple[list[Run], list[Run]]:
-    """``random_ends`` and ``binary_ends``: of the loose runs those of ``min_bytes`` or more of which the 64
-    bytes that stand 16 bytes in from either end look random; of the strict runs those of which the 48 bytes
-    at either end are not text. What is too short to tell is kept."""
+def random_ends(memory: bytes, quiet_loose: Sequence[Run], min_bytes: int, max_bytes: int) -> list[Run]:
+    """Of the runs of ``min_bytes`` to ``max_bytes``, and of one word more than a loose run has at least,
+    those that look random 16 bytes in from one end or the other: by 64 bytes, or where there are not so many,
+    by all but the first and the last word."""
 
     def is_random(data: bytes) -> bool:
-        return len(set(data)) > 38 and _top_bits(data) >= 12
+        return 16 * len(set(data)) > 9 * len(data) and 16 * _top_bits(data) >= 3 * len(data)
 
     def looks_random(start: int, end: int) -> bool:
         inside = memory[start + 16 : end - 16]
-        return len(inside) < 64 or is_random(inside[:64]) or is_random(inside[-64:])
+        if len(inside) < 64:
+            return is_random(memory[start + 8 : end - 8])
+        return any(len(set(data)) > 38 and _top_bits(data) >= 12 for data in (inside[:64], inside[-64:]))
 
-    def is_binary(start: int, end: int) -> bool:
-        data = memory[start:end]
-        return len(data) <= 48 or _top_bits(data[:48]) >= 5 or _top_bits(data[-48:]) >= 5
+    least = max(min_bytes, 8 * (LOOSE_WORDS + 1))
+    return [run for run in quiet_loose if least <= run[1] - run[0] <= max_bytes and looks_random(*run)]
 
-    random_ends = [run for run in quiet_loose if run[1] - run[0] >= min_bytes and looks_random(*run)]
-    return random_ends, [run for run in quiet_strict if is_binary(*run)]
+
+def of_length(quiet_loose: Sequence[Run], min_bytes: int, max_bytes: int) -> list[Run]:
+    """The runs of ``min_bytes`` to ``max_bytes``."""
+    return [run for run in quiet_loose if min_bytes <= run[1] - run[0] <= max_bytes]
+
+
+def binary_ends(memory: bytes, quiet_strict: Sequence[Run], max_bytes: int) -> list[Run]:
+    """The runs of 48 to ``max_bytes`` bytes in the first or the last 48 of which five or more have their top
+    bit set: not text."""
+    return [
+        (start, end)
+        for start, end in quiet_strict
+        if 48 <= end - start <= max_bytes
+        and (_top_bits(memory[start : start + 48]) >= 5 or _top_bits(memory[end - 48 : end]) >= 5)
+    ]
 
 
 # ---- windows ----
@@ -121,11 +133,11 @@ def window_starts(run: Run, width: int, windows: Windows) -> list[int]:
 
 
 def count_windows(runs: Sequence[Run], width: int, windows: Windows) -> tuple[int, int]:
-    """Windows in the runs, and of those, windows near an end."""
-    every, edges = Windows(windows.step), Windows(windows.step, 0, windows.edge)
+    """Windows in the runs, and how many of them ``windows`` visits."""
+    every = Windows(windows.step)
     return (
         sum(len(window_starts(run, width, every)) for run in runs),
-        sum(len(window_starts(run, width, edges)) for run in runs),
+        sum(len(window_starts(run, width, windows)) for run in runs),
     )
 
 
@@ -296,7 +308,7 @@ def text_decode(memory: bytes, texts: Sequence[tuple[int, int, int]]) -> list[tu
 #: significant unit stands first. Each unit is itself little-endian.
 _UNITS = {
     "le64": (1, 8, False),
-    "negated": (1, 8, False),
+    "negated": (8, 64, False),
     "be": (1, 8, True),
     "be32w": (4, 32, True),
     "be64w": (8, 64, True),

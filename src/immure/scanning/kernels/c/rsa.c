@@ -9,9 +9,19 @@ enum { MAX_LIMBS = 64, LE64 = 0, BE = 1, BE32W = 2, BE64W = 3, PY30 = 4, SMI28 =
 /* --- reading a window ------------------------------------------------------------------------------------------------ */
 
 size_t rsa_width(unsigned layout, unsigned bits) {
-    if (layout == PY30) return 4 * (size_t)((bits + 29) / 30);
-    if (layout == SMI28) return 8 * (size_t)((bits + 27) / 28);
-    return 8 * (size_t)((bits + 63) / 64);
+    switch (layout) {
+    case LE64:
+    case BE:
+        return (bits + 7) / 8;
+    case BE32W:
+        return 4 * (size_t)((bits + 31) / 32);
+    case PY30:
+        return 4 * (size_t)((bits + 29) / 30);
+    case SMI28:
+        return 8 * (size_t)((bits + 27) / 28);
+    default:
+        return 8 * (size_t)((bits + 63) / 64);
+    }
 }
 
 /* Collects digits of `digit_bits` bits, least significant first, into limbs. 0 if a digit is out of range. */
@@ -45,19 +55,43 @@ INLINE int read_digits(const uint8_t *p, size_t digits, unsigned digit_bits, siz
     return gather == 0;
 }
 
-INLINE int read_window(const uint8_t *p, unsigned layout, unsigned bits, size_t limbs, uint64_t *x) {
+/* The top eight bytes of a number in one of the layouts that fill their bytes. */
+INLINE uint64_t read_top(const uint8_t *p, unsigned layout, size_t width) {
+    uint64_t first;
+    switch (layout) {
+    case BE:
+        return __builtin_bswap64(load64(p));
+    case BE32W:
+        first = load64(p);
+        return first << 32 | first >> 32;
+    case BE64W:
+        return load64(p);
+    case NEGATED:
+        return ~load64(p + width - 8);
+    default:
+        return load64(p + width - 8);
+    }
+}
+
+INLINE int read_window(const uint8_t *p, unsigned layout, unsigned bits, size_t limbs, size_t width, uint64_t *x) {
+    const uint8_t *last = p + width - 8;
+    /* the top limb may have fewer than eight bytes of the window: what stands beside the window is not read */
+    size_t missing = 8 * (8 * limbs - width);
     switch (layout) {
     case LE64:
-        memcpy(x, p, 8 * limbs);
+        memcpy(x, p, 8 * limbs - 8);
+        x[limbs - 1] = read_top(p, LE64, width) >> missing;
         return 1;
     case BE:
-        for (size_t i = 0; i < limbs; i++) x[i] = __builtin_bswap64(load64(p + 8 * (limbs - 1 - i)));
+        for (size_t i = 0; i + 1 < limbs; i++) x[i] = __builtin_bswap64(load64(last - 8 * i));
+        x[limbs - 1] = read_top(p, BE, width) >> missing;
         return 1;
     case BE32W:
-        for (size_t i = 0; i < limbs; i++) {
-            uint64_t w = load64(p + 8 * (limbs - 1 - i));
+        for (size_t i = 0; i + 1 < limbs; i++) {
+            uint64_t w = load64(last - 8 * i);
             x[i] = w << 32 | w >> 32;
         }
+        x[limbs - 1] = read_top(p, BE32W, width) >> missing;
         return 1;
     case BE64W:
         for (size_t i = 0; i < limbs; i++) x[i] = load64(p + 8 * (limbs - 1 - i));
@@ -80,22 +114,22 @@ INLINE int read_window(const uint8_t *p, unsigned layout, unsigned bits, size_t 
     }
 }
 
-/* A cheap look at the two ends of a window before it is read: an odd number with its top limb at or above the bound? */
-INLINE int ends_fit(const uint8_t *p, unsigned layout, size_t limbs, size_t width, uint64_t bound) {
+/* Whether the top bit of a number is the one at which its highest is to be. */
+INLINE int has_top_bit(uint64_t top, uint64_t bit) { return top - bit < bit; }
+
+/* A cheap look at the two ends of a window before it is read: an odd number whose top eight bytes have the right highest bit? */
+INLINE int ends_fit(const uint8_t *p, unsigned layout, size_t width, uint64_t top_bit) {
     const uint8_t *last = p + width - 8;
-    uint64_t top;
     switch (layout) {
     case LE64:
-        return (p[0] & 1) && load64(last) >= bound;
-    case BE:
-        return (last[7] & 1) && __builtin_bswap64(load64(p)) >= bound;
-    case BE32W:
-        top = load64(p);
-        return (last[4] & 1) && (top << 32 | top >> 32) >= bound;
-    case BE64W:
-        return (last[0] & 1) && load64(p) >= bound;
     case NEGATED:
-        return (p[0] & 1) && ~load64(last) >= bound;
+        return (p[0] & 1) && has_top_bit(read_top(p, layout, width), top_bit);
+    case BE:
+        return (last[7] & 1) && has_top_bit(read_top(p, layout, width), top_bit);
+    case BE32W:
+        return (last[4] & 1) && has_top_bit(read_top(p, layout, width), top_bit);
+    case BE64W:
+        return (last[0] & 1) && has_top_bit(read_top(p, layout, width), top_bit);
     case PY30:
         return (p[0] & 1) && ((load64(p) | load64(last)) & 0xc0000000c0000000ull) == 0;
     default:
@@ -206,7 +240,7 @@ INLINE double top_as_double(const uint64_t *x, size_t limbs) {
 typedef struct {
     unsigned layout, bits;
     size_t limbs, width, count;
-    uint64_t bound;
+    uint64_t bound, top_bit; /* the highest bit of a prime in its top limb, and in its top eight bytes */
     const uint64_t *moduli;
     int deep;
     size_t groups;
@@ -214,18 +248,19 @@ typedef struct {
 } prime_test;
 
 static void prime_test_prepare(prime_test *t) {
-    unsigned top_bits = (t->bits - 1) % 64;
-    t->bound = 1ull << top_bits;
+    t->bound = 1ull << (t->bits - 1) % 64;
+    t->top_bit = 1ull << (64 + t->bits - 1 - 8 * t->width) % 64; /* of digits there are more bytes, and it is not used */
     t->deep = t->count == 0;
     t->groups = t->deep ? SIEVE_GROUPS : SIEVE_QUICK + t->limbs / 10; /* the longer the division, the more it pays to avoid it */
     for (size_t g = 0; g < t->groups; g++) sieve_prepare(&t->group[g], g, t->limbs);
 }
 
 INLINE int survives(const prime_test *t, const uint8_t *p, uint64_t *x) {
-    if (!ends_fit(p, t->layout, t->limbs, t->width, t->bound)) return 0;
-    if (t->layout == LE64 && !is_varied(p, t->limbs)) return 0;
-    if (!read_window(p, t->layout, t->bits, t->limbs, x)) return 0;
-    if (!(x[0] & 1) || x[t->limbs - 1] < t->bound || !is_varied((const uint8_t *)x, t->limbs) || has_fermat_factor(x, t->limbs)) return 0;
+    if (!ends_fit(p, t->layout, t->width, t->top_bit)) return 0;
+    if (t->layout == LE64 && t->width == 8 * t->limbs && !is_varied(p, t->limbs)) return 0;
+    if (!read_window(p, t->layout, t->bits, t->limbs, t->width, x)) return 0;
+    if (!(x[0] & 1) || !has_top_bit(x[t->limbs - 1], t->bound)) return 0;
+    if (!is_varied((const uint8_t *)x, t->limbs) || has_fermat_factor(x, t->limbs)) return 0;
     for (size_t g = 0; g < t->groups; g++) {
         if (has_factor(x, t->limbs, &t->group[g])) return 0;
     }
@@ -249,13 +284,13 @@ INLINE int64_t divide_all(const prime_test *t, const uint64_t *x, int64_t offset
     return (int64_t)written;
 }
 
-/* For 64 aligned windows from p on: bit i set if window i is odd with its top limb at or above the bound. */
-INLINE uint64_t fitting_ends(const uint8_t *p, size_t limbs, uint64_t bound) {
+/* For 64 windows from p on, eight bytes apart: bit i set if the ends of window i fit. */
+INLINE uint64_t fitting_ends(const uint8_t *p, size_t width, uint64_t top_bit) {
     uint64_t first[64], last[64], bits = 0;
     uint8_t flag[64];
     memcpy(first, p, 512);
-    memcpy(last, p + 8 * (limbs - 1), 512);
-    for (int i = 0; i < 64; i++) flag[i] = (uint8_t)(first[i] & (last[i] >= bound));
+    memcpy(last, p + width - 8, 512);
+    for (int i = 0; i < 64; i++) flag[i] = (uint8_t)(first[i] & (last[i] - top_bit < top_bit));
     for (int i = 0; i < 8; i++) bits |= ((load64(flag + 8 * i) * 0x0102040810204080ull) >> 56) << (8 * i);
     return bits;
 }
@@ -265,14 +300,11 @@ INLINE uint64_t fitting_ends(const uint8_t *p, size_t limbs, uint64_t bound) {
 INLINE int64_t skip_unfit(const prime_test *t, const uint8_t *buf, int64_t nbytes, int64_t at, int64_t last, uint64_t *visited) {
     while (at <= last) {
         if (at + 512 + (int64_t)t->width > nbytes) return at;
-        uint64_t bits = fitting_ends(buf + at, t->limbs, t->bound);
-        if (bits) {
-            int64_t skip = __builtin_ctzll(bits), left = (last - at) / 8 + 1;
-            *visited += (uint64_t)(skip < left ? skip : left);
-            return at + 8 * skip;
-        }
-        *visited += last - at >= 504 ? 64 : (uint64_t)((last - at) / 8 + 1);
-        at += 512;
+        uint64_t bits = fitting_ends(buf + at, t->width, t->top_bit);
+        int64_t skip = bits ? __builtin_ctzll(bits) : 64, left = (last - at) / 8 + 1;
+        *visited += (uint64_t)(skip < left ? skip : left);
+        at += 8 * skip;
+        if (bits) return at;
     }
     return at;
 }
@@ -290,7 +322,7 @@ VECTOR_CLONES
 size_t rsa_primes(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, unsigned layout,
                   unsigned prime_bits, const uint64_t *moduli, size_t count, size_t step, size_t long_bytes,
                   size_t edge, int64_t *out, size_t cap, int64_t *position, uint64_t *counts) {
-    prime_test t = {layout, prime_bits, (prime_bits + 63) / 64, rsa_width(layout, prime_bits), count, 0, moduli, 0, 0, {{{0}, 0, 0, {0}, {0}, 0}}};
+    prime_test t = {layout, prime_bits, (prime_bits + 63) / 64, rsa_width(layout, prime_bits), count, 0, 0, moduli, 0, 0, {{{0}, 0, 0, {0}, {0}, 0}}};
     size_t written = 0, r = (size_t)position[0];
     int64_t from = position[1];
     uint64_t x[MAX_LIMBS];
@@ -312,7 +344,8 @@ size_t rsa_primes(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t
             if (!survives(&t, buf + at, x)) continue;
             counts[1]++;
             int64_t found = write_hits(&t, x, at, out + 2 * written, cap - written);
-            if (found < 0) {
+            if (found < 0) { /* this window is visited again when there is room */
+                counts[0]--, counts[1]--;
                 position[0] = (int64_t)r;
                 position[1] = at;
                 wipe(x, sizeof x);
@@ -327,12 +360,13 @@ size_t rsa_primes(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t
     return written;
 }
 
-/* The top 64 bits of a 2*limbs-limb window, after shifting it left as its modulus is. */
-INLINE uint64_t exponent_top(const uint8_t *p, int big_endian, size_t limbs, uint32_t shift) {
-    const uint8_t *last = p + 16 * limbs - 8;
+/* The top 64 bits of a window, after shifting it left as its modulus is; 0 if it has more bits than that. */
+INLINE uint64_t exponent_top(const uint8_t *p, int big_endian, size_t width, uint32_t shift) {
+    const uint8_t *last = p + width - 8;
     uint64_t high = big_endian ? __builtin_bswap64(load64(p)) : load64(last);
     uint64_t next = big_endian ? __builtin_bswap64(load64(p + 8)) : load64(last - 8);
-    return shift ? high << shift | next >> (64 - shift) : high;
+    if (!shift) return high;
+    return high >> (64 - shift) ? 0 : high << shift | next >> (64 - shift);
 }
 
 /* e G d / n is within a hair of a whole number if d is a private exponent: look at the fraction. For other windows it is wrong once in 2^22. */
@@ -344,9 +378,9 @@ INLINE int fits_exponent(uint64_t top, uint64_t beta, uint64_t fraction_bits) {
 
 VECTOR_CLONES
 size_t rsa_exponents(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, int big_endian,
-                     unsigned limbs, const uint64_t *factors, const uint32_t *shifts, size_t count, size_t step,
+                     size_t width, const uint64_t *factors, const uint32_t *shifts, size_t count, size_t step,
                      size_t long_bytes, size_t edge, int64_t *out, size_t cap, int64_t *position, uint64_t *counts) {
-    size_t written = 0, width = 16 * (size_t)limbs;
+    size_t written = 0;
     int64_t from = position[1];
     for (size_t r = (size_t)position[0]; r < nruns; r++, from = 0) {
         if (runs[2 * r + 1] > (int64_t)nbytes) break;
@@ -356,14 +390,16 @@ size_t rsa_exponents(const uint8_t *buf, size_t nbytes, const int64_t *runs, siz
             counts[0]++;
             if (!(p[big_endian ? width - 1 : 0] & 1) || !is_varied(p, width / 8)) continue;
             counts[1]++;
-            if (cap - written < count) {
-                position[0] = (int64_t)r;
-                position[1] = at;
-                return written;
-            }
+            size_t before = written;
             for (size_t k = 0; k < count; k++) {
-                uint64_t top = exponent_top(p, big_endian, limbs, shifts[k]);
+                uint64_t top = exponent_top(p, big_endian, width, shifts[k]);
                 if (top >> 40 == 0 || !fits_exponent(top, factors[2 * k], factors[2 * k + 1])) continue;
+                if (written == cap) { /* all keys of a window or none, so that nothing is written twice */
+                    counts[0]--, counts[1]--;
+                    position[0] = (int64_t)r;
+                    position[1] = at;
+                    return before;
+                }
                 out[2 * written] = at;
                 out[2 * written + 1] = (int64_t)k;
                 written++;
@@ -403,12 +439,13 @@ size_t random_windows(const uint8_t *buf, size_t nbytes, const int64_t *runs, si
             counts[0]++;
             if (is_dull(load64(buf + at), 48) || is_dull(load64(buf + at + width - 8), 48)) continue;
             if (!is_varied(buf + at, width / 8) || !is_random(buf + at, width)) continue;
-            counts[1]++;
             if (written == cap) {
+                counts[0]--;
                 position[0] = (int64_t)r;
                 position[1] = at;
                 return written;
             }
+            counts[1]++;
             out[written++] = at;
         }
     }

@@ -57,7 +57,8 @@ size_t anchors_find(const anchors *set, const uint8_t *buf, size_t nbytes, const
 /* --- text: long runs of base64 or hex characters ------------------------------------------------------------- */
 
 /* Kinds: 1 base64 or base64url, 2 hex, 3 base64 as UTF-16LE, 4 hex as UTF-16LE. Writes (start, length, kind) triples of byte
- * offsets and byte lengths for maximal runs of at least min_chars (>= 42) such characters that touch a run (as words_runs and words_pad with 8 write them) or its pad; runs of base64 whose
+ * offsets and byte lengths for maximal runs of at least min_chars (>= 42) such characters: all that lie in a run (as words_runs and words_pad with
+ * 8 write them; nothing else needs to hold text), and what else was noticed in it and its pad. Runs of base64 whose
  * characters are too few and too alike to be a secret (identifiers, prose) are left out. Line breaks are not part of a run.
  * *position: offset to go on from (0 at first, nbytes when done). */
 size_t text_runs(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, size_t pad, size_t min_chars,
@@ -73,7 +74,8 @@ size_t text_decode(const uint8_t *buf, size_t nbytes, const int64_t *texts, size
 
 /* Layouts of a number in memory (memory-layouts.md): 0 le64, 1 be, 2 be32w, 3 be64w, 4 py30, 5 smi28,
  * 6 le64 of R - p (that is R mod p for a prime with its top bit set). */
-size_t rsa_width(unsigned layout, unsigned prime_bits);
+/* Bytes of a number of so many bits: whole bytes in le64 and be (what fills the last limb is not looked at), whole words or digits in the others. */
+size_t rsa_width(unsigned layout, unsigned bits);
 
 /* Windows that may be a prime of prime_bits bits that divides one of the moduli.
  *
@@ -85,13 +87,13 @@ size_t rsa_primes(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t
                   unsigned prime_bits, const uint64_t *moduli, size_t count, size_t step, size_t long_bytes,
                   size_t edge, int64_t *out, size_t cap, int64_t *position, uint64_t *counts);
 
-/* Windows whose top 64 bits fit a private exponent of one of the moduli.
+/* Windows of `width` bytes (16 or more: those of the moduli) whose top 64 bits fit a private exponent of one of the moduli.
  *
- * factors: count pairs (beta, fraction_bits) of the fixed-point numbers e*G*2^(64*2*limbs)/n (G: a multiple of all likely
- * gcd(p - 1, q - 1)), shifts: by how much n must be shifted
- * left for its top bit to be set. big_endian: 0 le64, 1 be. Writes (offset, factor index). */
+ * factors: count pairs (beta, fraction_bits) of the fixed-point numbers e*G*2^(bits of n)/n (G: a multiple of all likely
+ * gcd(p - 1, q - 1)), shifts: by how many bits (below 64) n must be shifted
+ * left for the top bit of its bytes to be set. big_endian: 0 le64, 1 be. Writes (offset, factor index). */
 size_t rsa_exponents(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, int big_endian,
-                     unsigned limbs, const uint64_t *factors, const uint32_t *shifts, size_t count, size_t step,
+                     size_t width, const uint64_t *factors, const uint32_t *shifts, size_t count, size_t step,
                      size_t long_bytes, size_t edge, int64_t *out, size_t cap, int64_t *position, uint64_t *counts);
 
 /* Windows of `width` bytes whose bytes look drawn at random (distinct values, set bits): candidates for constants such as R^2 mod p. Only in
