@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePath
 from types import ModuleType
@@ -84,6 +86,9 @@ def scan_targets(
 def _misbehave(name: str) -> None:
     if name == "interrupt.core":
         raise KeyboardInterrupt
+    if name == "stuck.core":  # like native code, on which Python cannot break in
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(time.sleep, 60).result()
     if name == "bug.core":
         raise ZeroDivisionError("a bug of ours")
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,24 @@ def test_reader_that_goes_away_does_not_change_the_exit_code(tmp_path: Path) -> 
     assert process.stderr.read() == b""
     assert process.wait(60) == 1
     process.stderr.close()
+
+
+def test_ctrl_c_does_not_wait_for_native_code(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text("old")
+    process = start(tmp_path, "scan", "found.core", "stuck.core", "-o", "report.json")
+    time.sleep(2)
+    assert process.poll() is None
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    code, out, err = finish(process)
+    assert time.monotonic() - begun < 10
+    assert (code, out) == (130, "")
+    assert err.splitlines() == [
+        "immure: interrupted; there is no report, and nothing can be concluded from what was not found",
+        'immure: found so far: RSA-2048 key "prod-1" in found.core',
+    ]
+    assert (tmp_path / "report.json").read_text() == "old"
+    assert sorted(os.listdir(tmp_path)) == ["found.core", "report.json", "stuck.core"]
 
 
 def test_no_escape_sequences_off_a_terminal(tmp_path: Path) -> None:

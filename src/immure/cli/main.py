@@ -7,6 +7,7 @@ Commands are loaded when they are called, so that ``immure --help`` stays quick:
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -97,7 +98,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # names out of images may hold what the terminal's encoding cannot say: spell it out rather than fail
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run(arguments))
+    code = run(arguments)
+    if code == ExitCode.INTERRUPTED:
+        # a thread may be in the midst of native code, for which Python would wait before it leaves
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

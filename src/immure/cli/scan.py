@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 import click
 
@@ -21,6 +23,8 @@ from immure.scanning.report.formats import FORMATS, Format, ReportOptions, forma
 if TYPE_CHECKING:
     from immure.keymaterial.key import PublicKey
     from immure.scanning.finding import Finding, ImageReport, ScanReport
+
+T = TypeVar("T")
 
 #: A terminal report of several images that is longer than this is hard to read.
 _LONG = 200
@@ -192,19 +196,39 @@ def _run(
     found: list[str] = []
     with reporter(quiet=presentation.quiet, color=presentation.color) as progress:
         try:
-            return scan_targets(
-                targets,
-                keys=keys,
-                options=options,
-                progress=progress,
-                on_finding=lambda image, finding: _announce(image, finding, progress, found),
+            return _beside(
+                lambda: scan_targets(
+                    targets,
+                    keys=keys,
+                    options=options,
+                    progress=progress,
+                    on_finding=lambda image, finding: _announce(image, finding, progress, found),
+                )
             )
         except KeyboardInterrupt:
             pass
     say("interrupted; there is no report, and nothing can be concluded from what was not found")
-    for line in found:
+    for line in list(found):
         say(line)
     return None
+
+
+def _beside(work: Callable[[], T]) -> T:
+    """What ``work`` returns or raises; it runs in a thread of its own.
+
+    Only the main thread is told of Ctrl-C, and only between two steps of Python. A step of native code may
+    take half a minute in exhaustive mode, so the main thread does nothing but wait.
+    """
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where somebody waits for it
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name="scan", daemon=True).start()
+    return outcome.result()
 
 
 def _announce(image: ImageReport, finding: Finding, progress: Reporter, found: list[str]) -> None:

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given, settings
 
-from immure.scanning.finding import ScanReport
+from immure.scanning.finding import ImageReport, ScanReport
 from immure.scanning.report.html import write_html
 from immure.scanning.report.markup import Markup, element
 
@@ -152,3 +152,15 @@ def test_big_report_is_bounded() -> None:
     text = written(big())
     assert len(text) < 600_000
     assert "the JSON report lists them all" in text
+
+
+def test_of_what_was_never_opened_nothing_is_claimed() -> None:
+    skipped = ImageReport("d/link", "none", 0, warnings=["is a symbolic link: skipped"])
+    absent = ImageReport("absent.core", "none", 0, error="cannot be opened: No such file or directory")
+    out = io.StringIO()
+    write_html(ScanReport([skipped, absent]), out)
+    text = out.getvalue()
+    assert "every byte was searched" not in text
+    assert "Memory map" not in text
+    assert "Is a symbolic link: skipped" in text
+    assert "All of it: cannot be opened: No such file or directory" in text

@@ -111,8 +111,8 @@ def _contents(report: ScanReport) -> Markup:
             element("a", image.path, href=f"#i{number}"),
             element("span", verdict(image).value, class_=f"tag {verdict(image).value}"),
             f"{len(image.findings):,}",
-            bytes_words(image.size),
-            image.format,
+            bytes_words(image.size) if was_opened(image) else "–",
+            image.format if was_opened(image) else "–",
         )
         for number, image in enumerate(report.images, start=1)
     )
@@ -125,7 +125,11 @@ def _image(image: ImageReport, report: ScanReport, anchor: str) -> Markup:
     said = element("p", element("span", kind.value), _capital(headline(image)), class_="verdict")
     if len(report.images) == 1:  # the banner says it
         said = Markup("")
-    facts_line = [image.format, bytes_words(image.size)] if was_opened(image) else []
+    if not was_opened(image):
+        parts = [said] if image.error is None else [said, not_searched_part(image, report)]
+        heading = element("h2", image.path)
+        return element("section", heading, *parts, class_=f"card {kind.value}", id=anchor)
+    facts_line = [image.format, bytes_words(image.size)]
     if image.process is not None:
         facts_line.append(f"process {process_words(image.process)}")
     return element(
