@@ -67,6 +67,13 @@ def test_an_issuer_with_a_slash() -> None:
     assert len(load_keys(ISSUER + DISCOVERY, fetch=imagined(pages))) == 2
 
 
+@pytest.mark.parametrize(("asked", "stated"), [("", "/"), ("/", "")])
+def test_a_slash_at_the_end_does_not_matter_and_the_issuer_is_what_is_stated(asked: str, stated: str) -> None:
+    pages = {ISSUER + DISCOVERY: discovery(ISSUER + stated), "https://keys.example/set": SET}
+    loaded = load_keys(ISSUER + asked, fetch=imagined(pages))
+    assert [key.origin.issuer for key in loaded] == [ISSUER + stated, "https://own.example"]
+
+
 def test_a_key_set_by_its_url_names_no_issuer() -> None:
     loaded = load_keys("https://keys.example/set", fetch=imagined({"https://keys.example/set": SET}))
     assert [key.origin.issuer for key in loaded] == [None, "https://own.example"]
@@ -75,12 +82,16 @@ def test_a_key_set_by_its_url_names_no_issuer() -> None:
 @pytest.mark.parametrize(
     ("pages", "reason"),
     [
-        ({}, "HTTP status 404; as an issuer: HTTP status 404"),
+        ({}, "HTTP status 404, also as an issuer"),
         (
             {ISSUER: "<html>", ISSUER + DISCOVERY: discovery("https://evil.example")},
             "says its issuer is 'https://evil",
         ),
-        ({ISSUER + DISCOVERY: discovery(ISSUER + "/")}, "says its issuer is"),
+        ({ISSUER + DISCOVERY: discovery(ISSUER + "/v2")}, "says its issuer is"),
+        (
+            {ISSUER + DISCOVERY: discovery("https://issuer.example/{tenantid}")},
+            "not 'https://issuer.example/tenant'; its key set is 'https://keys.example/set'",
+        ),
         ({ISSUER + DISCOVERY: discovery(ISSUER.upper())}, "says its issuer is"),
         ({ISSUER + DISCOVERY: "[]"}, "not a discovery document"),
         ({ISSUER + DISCOVERY: "{}"}, "says its issuer is nothing"),

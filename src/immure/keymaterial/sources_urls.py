@@ -25,29 +25,37 @@ def load_url(url: str, *, fetch: Fetcher | None = None, allow_private_hosts: boo
         fetch = HttpsFetcher(allow_private_hosts=allow_private_hosts, allow_loopback=loopback)
     split_url(url, allow_loopback=True)
     if urlsplit(url).path.endswith(DISCOVERY):
-        issuer = url.removesuffix(DISCOVERY)
-        return _load_issuer((issuer, issuer + "/"), fetch, loopback)
+        return _load_issuer(url.removesuffix(DISCOVERY), fetch, loopback)
     try:
         return parse_keys(fetch(url), url)
     except KeySourceError as direct:
         try:
-            return _load_issuer((url,), fetch, loopback)
+            return _load_issuer(url, fetch, loopback)
         except KeySourceError as discovery:
-            reason = f"{direct.reason}; as an issuer: {discovery.reason}"
+            same = direct.reason == discovery.reason
+            reason = (
+                f"{direct.reason}, also as an issuer"
+                if same
+                else f"{direct.reason}; as an issuer: {discovery.reason}"
+            )
             raise KeySourceError(reason, path=url) from discovery
 
 
-def _load_issuer(names: tuple[str, ...], fetch: Fetcher, loopback: bool) -> LoadedKeys:
-    """The keys of an issuer, one of whose names its document must state exactly (Discovery, section 4.3)."""
-    place = names[0].rstrip("/") + DISCOVERY
+def _load_issuer(name: str, fetch: Fetcher, loopback: bool) -> LoadedKeys:
+    """The keys of an issuer, whose document must state its name exactly (Discovery, section 4.3); but for a
+    slash at the end, which people leave out or add, and which leads to the same document."""
+    bare = name.rstrip("/")
+    place = bare + DISCOVERY
     document = parse_json(fetch(place), place)
     if not isinstance(document, dict):
         raise KeySourceError("is not a discovery document", path=place)
     issuer, keys_at = document.get("issuer"), document.get("jwks_uri")
-    if issuer not in names:
+    if not isinstance(issuer, str) or issuer.rstrip("/") != bare:
         stated = repr(issuer[:200]) if isinstance(issuer, str) else "nothing"
+        # Entra's "common" states a template: its keys are no less there, and each names its own issuer
+        at = f"; its key set is {keys_at[:200]!r}" if isinstance(keys_at, str) else ""
         raise KeySourceError(
-            f"the discovery document says its issuer is {stated}, not {names[0]!r}", path=place
+            f"the discovery document says its issuer is {stated}, not {bare!r}{at}", path=place
         )
     if not isinstance(keys_at, str):
         raise KeySourceError("the discovery document has no jwks_uri", path=place)
