@@ -113,6 +113,8 @@ def test_completion_scripts_are_scripts(tmp_path: Path, shell: str, check: str) 
         ("immure sc", "plain,scan"),
         ("immure scan --detectors rsa,e", "plain,rsa,ec"),
         ("immure scan --format h", "plain,html"),
+        ("immure scan --keys jw", "file,jw"),
+        ("immure scan app.c", "file,app.c"),
     ],
 )
 def test_completion(tmp_path: Path, words: str, expected: str) -> None:

@@ -41,6 +41,22 @@ class Target(TextType):
         return [CompletionItem(incomplete, type="file")]
 
 
+class KeySource(TextType):
+    """A source of public keys: a path or a URL."""
+
+    name = "source"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """``value``: what is wrong with it is found out when it is read."""
+        return value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Let the shell complete file names."""
+        return [CompletionItem(incomplete, type="file")]
+
+
 def absence(target: str) -> str | None:
     """What to say of a target that does not exist; None if it does, as far as can be told."""
     if target == "-":

@@ -14,7 +14,7 @@ import click
 from immure.cli.exit_codes import FAIL_ON, ExitCode, FailOn, describe, exit_code
 from immure.cli.messages import say, silence_stdout
 from immure.cli.output import check_writable, open_output
-from immure.cli.parameters import DetectorNames, Target, absence
+from immure.cli.parameters import DetectorNames, KeySource, Target, absence
 from immure.cli.progress import Reporter, reporter
 from immure.errors import InputError, UsageError
 from immure.scanning.options import DETECTORS, Mode, ScanOptions
@@ -73,7 +73,13 @@ class Presentation:
 @click.command(epilog=_EPILOG)
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True, type=Target())
 @click.option(
-    "-k", "--keys", "sources", metavar="SRC", multiple=True, help="Public keys to look for; repeatable."
+    "-k",
+    "--keys",
+    "sources",
+    metavar="SRC",
+    multiple=True,
+    type=KeySource(),
+    help="Public keys to look for; repeatable.",
 )
 @click.option(
     "--allow-private-hosts", is_flag=True, help="Fetch keys from addresses that are not public, too."

@@ -26,6 +26,8 @@ _MEMORY64 = struct.Struct("<QQ")
 _INFO = struct.Struct("<QQIIQIIII")
 _VERSION = 0xA793
 _MAX_STREAMS = 4096
+_WITH_FULL_MEMORY = 2  # MiniDumpWithFullMemory
+_MEMORY64_LIST = 9
 _MAX_NAME = 2048
 
 #: ProcessorArchitecture: name, word size, places of stack pointer and program counter in the thread's context
@@ -54,6 +56,7 @@ class _Contents:
     machine: int | None = None
     pid: int | None = None
     exception: int | None = None
+    is_full: bool = False
     warnings: list[str] = field(default_factory=list)
 
 
@@ -72,7 +75,7 @@ def parse_minidump(path: str, reader: Reader, limits: Limits | None = None) -> I
     head = reader.read(0, _HEADER.size)
     if len(head) < _HEADER.size or not detect(head):
         raise ImageError("no minidump header", path=path, offset=0)
-    _, _, count, directory_at, *_ = _HEADER.unpack(head)
+    _, _, count, directory_at, _, _, flags = _HEADER.unpack(head)
     contents = _Contents()
     contents.claims.append(Region(0, _HEADER.size, name="minidump header", kind="header"))
     if count > _MAX_STREAMS:
@@ -83,6 +86,12 @@ def parse_minidump(path: str, reader: Reader, limits: Limits | None = None) -> I
     raw = reader.read(directory_at, directory.length)
     for kind, length, offset in _DIRECTORY.iter_unpack(raw[: len(raw) // 12 * 12]):
         _read_stream(path, reader, kind, length, offset, contents, limits)
+        contents.is_full |= kind == _MEMORY64_LIST
+    if not contents.is_full and not flags & _WITH_FULL_MEMORY:
+        contents.warnings.append(
+            f"{path}: holds only parts of the process's memory, mostly stacks, as its writer was told: the rest"
+            " is not in the image"
+        )
     return _image(path, reader, contents, limits)
 
 
@@ -229,7 +238,8 @@ def _image(path: str, reader: Reader, contents: _Contents, limits: Limits) -> Im
         permissions = protections.at(address)
         contents.claims.append(Region(memory.offset, memory.length, memory.address, name, permissions))
     size = reader.size or 0
-    command = contents.modules[0][2].rsplit("\\", 1)[-1] if contents.modules else None
+    # Breakpad and Crashpad write paths of other systems
+    command = contents.modules[0][2].replace("\\", "/").rsplit("/", 1)[-1] if contents.modules else None
     process = Process(
         contents.pid, command, None, contents.exception, threads, machine[0] if machine else None
     )
