@@ -116,7 +116,8 @@ class ScanReport:
     def complete(self) -> bool:
         """Whether every image was searched completely, and there was a byte to search.
 
-        An empty pipe comes from a program that failed, and an empty directory is the wrong one, more often than
+        An empty pipe comes from a program that failed, and an empty directory is the wrong one, more often
+        than
         not: that nothing was found in them is no evidence.
         """
         return all(image.complete for image in self.images) and any(image.size for image in self.images)

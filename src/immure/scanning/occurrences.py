@@ -99,7 +99,8 @@ class Sweeps:
         self._proofs.append(proof)
 
     def prepare(self) -> None:
-        """Let the chunks to come be swept for the proofs that were added; not every time, if they are many."""
+        """Let the chunks to come be swept for the proofs that were added; not every time, if they are
+        many."""
         known, count = self._current[1], len(self._proofs)
         if count > known and (self._rebuilt < MOST_REBUILDS or count > 2 * known):
             self._rebuilt += 1

@@ -4,29 +4,41 @@ Exhaustive mode visits every window. Quick mode visits the widest of these sets 
 that small images are searched completely in either mode: ``all`` windows; ``quiet``, all but the inside of
 noise, 64 KiB or more of pages that look random all over; and then, of that, for aligned primes ``near``, in
 long runs only what is near their ends, and for everything else ``edges``: the ends of runs that are not too
-long and look random. What was left out is reported.
+long and look random. For scalars of elliptic curves, where many runs look random, that becomes ``starts``:
+the beginnings of short runs. What was left out is reported.
 """
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from immure.scanning.kernels.cpu import NEVER_LONG, Runs, Windows, Workspace, count_windows
+from immure.scanning.kernels.ec import candidates
 from immure.scanning.options import Mode
 
-Tier = Literal["all", "quiet", "near", "edges"]
-_TIERS: Final[tuple[Tier, ...]] = ("all", "quiet", "near", "edges")
+Tier = Literal["all", "quiet", "near", "edges", "starts"]
+_TIERS: Final[tuple[Tier, ...]] = ("all", "quiet", "near", "edges", "starts")
 
-#: Words from the ends of a run within which windows are visited in the narrowest tier.
-EDGE_WORDS: Final = 1
+#: In the tier ``edges``: words from the ends of a run within which windows are visited at steps of a word
+#: (one may belong to something else, and at the end one was added), and at smaller steps.
+EDGE_WORDS: Final = 2
+EDGE_WORDS_UNALIGNED: Final = 1
 #: In the tier ``near``: bytes from which on a run is long, and from its ends within which it is visited.
 NEAR_LONG: Final = 1024
 NEAR_EDGE: Final = 256
-#: Longest runs of the tier ``edges``: for long numbers by their length (the numbers of an RSA key side by side
-#: take nine times that of a prime), for scalars in bytes.
+#: Longest runs of the tier ``edges``: for long numbers by their length (the numbers of an RSA key side by
+#: side take nine times that of a prime), for scalars in bytes.
 LONGEST_RUN: Final = 12
-LONGEST_SCALAR_RUN: Final = 512
+LONGEST_SCALAR_RUN: Final = 256
+#: Longest runs of the tier ``starts``: a seed, the scalar and prefix made of it, and the public key side by
+#: side, with a word at both ends. Those up to the second figure may be one number, and are visited as in
+#: ``edges``.
+LONGEST_START_RUN: Final = 112
+LONGEST_NUMBER_RUN: Final = 64
+#: Candidates up to which scalars are searched for in the tier ``edges``.
+EDGE_CANDIDATES: Final = 1 << 16
 #: Widths in bytes by which windows are counted: an RSA-2048 prime, a 256-bit scalar.
 LOOSE_WIDTH: Final = 128
 STRICT_WIDTH: Final = 32
@@ -71,8 +83,8 @@ def count(space: Workspace) -> Counts:
     ):
         counted["all"], _ = count_windows(runs, width, windows("all", 8))
         counted["quiet"], counted["edges"] = count_windows(quiet, width, windows("edges", 8))
-        if runs is space.loose:
-            counted["near"] = count_windows(quiet, width, windows("near", 8))[1]
+    counts.loose["near"] = count_windows(space.quiet_loose, LOOSE_WIDTH, windows("near", 8))[1]
+    counts.strict["edges"] = len(scalar_candidates(space, "edges", STRICT_WIDTH))
     return counts
 
 
@@ -87,18 +99,33 @@ def loose_runs(space: Workspace, tier: Tier, width: int, *, sparse: bool = False
     return space.quiet_loose
 
 
-def strict_runs(space: Workspace, tier: Tier) -> Runs:
-    """The runs that detectors of 32-byte numbers visit."""
+def strict_runs(space: Workspace, tier: Tier, width: int) -> Runs:
+    """The runs that detectors of scalars of ``width`` bytes visit."""
     if tier == "all":
         return space.strict
-    return space.binary_ends(LONGEST_SCALAR_RUN) if tier == "edges" else space.quiet_strict
+    if tier == "edges":
+        return space.binary_ends(LONGEST_SCALAR_RUN)
+    if tier == "starts":
+        number = max(LONGEST_NUMBER_RUN, width + 16)
+        return space.binary_ends(max(LONGEST_START_RUN, number), number, width)
+    return space.quiet_strict
+
+
+def scalar_candidates(
+    space: Workspace, tier: Tier, width: int, *, step: Literal[1, 8] = 8, strict: bool = True
+) -> array[int]:
+    """Windows of ``width`` bytes in the chunk that may be a scalar."""
+    edge = EDGE_WORDS if tier in ("edges", "starts") else None
+    runs = strict_runs(space, tier, width).flat()
+    memory = space.view[: space.length]
+    return candidates(memory, runs, step=step, width=max(STRICT_WIDTH, width), strict=strict, edge=edge)
 
 
 def windows(tier: Tier, step: int) -> Windows:
     """The windows of a tier at steps of ``step`` bytes. Runs begin one word before the first that is not
     dull."""
-    if tier == "edges":
-        return Windows(step, 0, 8 * (EDGE_WORDS + 1))
+    if tier in ("edges", "starts"):
+        return Windows(step, 0, 8 * (EDGE_WORDS if step == 8 else EDGE_WORDS_UNALIGNED))
     return Windows(step, NEAR_LONG if tier == "near" else NEVER_LONG, NEAR_EDGE)
 
 
@@ -128,5 +155,7 @@ def make_plan(mode: Mode, counts: Counts) -> Plan:
         fitting = [tier for tier in _TIERS[:2] if counted[tier] <= budget]
         # aligned primes cost little
         narrowest: Tier = "near" if family == "primes" else "edges"
+        if family == "scalars" and counted["edges"] > EDGE_CANDIDATES:
+            narrowest = "starts"
         tiers[family] = "all" if mode == "exhaustive" else fitting[0] if fitting else narrowest
     return Plan(mode, tiers, counts)

@@ -31,8 +31,8 @@ from immure.scanning.search import Searched, Searcher
 from immure.scanning.survey import Surveyor
 from immure.scanning.texts import TextPool
 
-#: Without structures or harvest the survey only counts: of images longer than this, one piece of so many bytes
-#: in SAMPLED_OF.
+#: Without structures or harvest the survey only counts: of images longer than this, one piece of so many
+#: bytes in SAMPLED_OF.
 SAMPLED_FROM = 64 << 20
 SAMPLE_BYTES = 1 << 20
 SAMPLED_OF = 16

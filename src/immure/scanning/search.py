@@ -20,6 +20,7 @@ _REASONS: dict[Tier, str] = {
     "quiet": "quick mode: noise (64 KiB or more of random-looking pages) was left out",
     "near": "quick mode: the inside of long runs of words that are not dull was left out",
     "edges": "quick mode: only the ends of short runs of words that look random were searched",
+    "starts": "quick mode: only the beginnings of short runs of words that look random were searched",
 }
 
 
@@ -37,12 +38,11 @@ class Searcher:
     def __init__(
         self, reader: Reader, keys: KeySet, plan: Plan, detectors: Sequence[str], is_jvm: bool = False
     ) -> None:
-        brief_layouts = {"be32w": 8} if is_jvm else {"be": 8}
         self._reader = reader
         self._plan = plan
         self.detectors: list[Detector] = []
         for bits, numbers in keys.rsa_by_prime_bits().items():
-            self.detectors += _rsa_detectors(keys, numbers, bits, plan, detectors, brief_layouts)
+            self.detectors += _rsa_detectors(keys, numbers, bits, plan, detectors, is_jvm)
         curves = keys.on_curves()
         if "ec" in detectors and curves:
             from immure.scanning.detectors.ec import ScalarDetector
@@ -88,13 +88,25 @@ class Searcher:
         return sorted(result.values())
 
 
+def _layouts(large: bool, brief: bool, is_jvm: bool) -> dict[str, int]:
+    """Layouts besides aligned ``le64``, and the steps at which their windows are visited."""
+    if brief:
+        return {"be32w": 8} if is_jvm else {"be": 8}
+    if not large:
+        return LAYOUT_STEPS
+    if is_jvm:  # arrays begin at multiples of eight, and of the other layouts Java has none
+        return {"be": 1, "be32w": 8}
+    # limbs at odd addresses are rare
+    return {layout: step for layout, step in LAYOUT_STEPS.items() if layout != "le64"}
+
+
 def _rsa_detectors(
     keys: KeySet,
     numbers: list[RsaNumbers],
     bits: int,
     plan: Plan,
     names: Sequence[str],
-    brief_layouts: dict[str, int],
+    is_jvm: bool,
 ) -> list[Detector]:
     """The detectors of RSA keys of one size. Named keys are divided one by one; with many others, those are
     batched."""
@@ -103,20 +115,22 @@ def _rsa_detectors(
     result: list[Detector] = []
     for group in filter(None, groups):
         is_named = group is groups[0]
-        family = "primes" if is_named and len(group) <= DIRECT_KEYS else "many"
+        # what Java code computes with stands in arrays of its own layout
+        family = "primes" if is_named and len(group) <= DIRECT_KEYS and not is_jvm else "many"
         # a trust store in the image brings hundreds of keys: of a large image, those nobody named get the
         # commonest layouts only
-        brief = not is_named and plan.tier("layouts") == "edges"
+        large = plan.tier("layouts") == "edges"
+        brief = large and not is_named
         if "rsa" in names:
             result.append(PrimeDetector(group, bits, "le64", 8, plan, family))
-            for layout, step in (brief_layouts if brief else LAYOUT_STEPS).items():
+            for layout, step in _layouts(large, brief, is_jvm).items():
                 result.append(PrimeDetector(group, bits, layout, step, plan, "layouts"))
         if "rsa" in names and not brief:
             result.append(ExponentDetector(group, bits, "le64", 8, plan))
             result.append(ExponentDetector(group, bits, "be", 1, plan))
-        if "montgomery" in names and bits % 64 == 0 and not brief:
+        if "montgomery" in names and bits % 64 == 0 and not brief and not (large and is_jvm):
             result.append(PrimeDetector(group, bits, "negated", 8, plan, "layouts", "r"))
-    if "montgomery" in names:
+    if "montgomery" in names and not (plan.tier("constants") == "edges" and is_jvm):
         from immure.scanning.detectors.montgomery import SquareDetector
 
         result.append(SquareDetector(numbers, bits, plan))

@@ -60,15 +60,16 @@ def test_dull_words(word: int, dull: bool, words: int) -> None:
         ("D", [], []),
         ("AA", [], []),
         ("AAA", [(0, 3)], []),
-        ("AADAA", [], []),  # a strict run has three words side by side; a loose one has seven
+        ("ADADA", [], [(0, 5)]),  # a strict run has three words side by side; a loose one five, with gaps
+        ("AADA", [], []),
         ("DDAAADD", [(1, 6)], []),
         ("DDAAAADD", [(1, 7)], []),
         ("DDAAAAADD", [(1, 8)], [(1, 8)]),  # five and one at both ends
         ("AAAAAADD", [(0, 7)], [(0, 7)]),
         ("DDDAAAAAA", [(2, 9)], [(2, 9)]),
         ("DAADAADAAD", [], [(0, 10)]),  # single gaps do not cut a loose run
-        ("DAADDAAD", [], [(0, 8)]),  # nor do two words, each of which has a neighbour
-        ("DAADDDAAD", [], []),  # three do
+        ("DAADDAAD", [], []),  # two dull words do: they may be the head of another object
+        ("DAAAAADDAAAAAD", [(0, 7), (7, 14)], [(0, 7), (7, 14)]),
         ("AAADAAA", [(0, 4), (3, 7)], [(0, 7)]),  # strict runs may share a word at their ends
         ("DADADADAD", [], [(0, 9)]),
     ],

@@ -13,10 +13,19 @@ from immure.keymaterial.curves import CURVES, montgomery_points
 from immure.keymaterial.key import EcNumbers, Numbers, OkpNumbers
 from immure.scanning.chunks import Chunk
 from immure.scanning.detectors import Detector, Examined
-from immure.scanning.kernels.cpu import Runs, Workspace, digit_windows
-from immure.scanning.kernels.ec import Hit, Kind, Layout, PointSet, candidates, read_number, unique, width_of
+from immure.scanning.kernels.cpu import Workspace, digit_windows
+from immure.scanning.kernels.ec import (
+    Hit,
+    Kind,
+    Layout,
+    PointSet,
+    also_random,
+    read_number,
+    unique,
+    width_of,
+)
 from immure.scanning.kernels.ec_curves import Family, family_of
-from immure.scanning.plan import EDGE_WORDS, Plan, strict_runs, windows
+from immure.scanning.plan import STRICT_WIDTH, Plan, scalar_candidates, strict_runs, windows
 from immure.scanning.proofs import Proof, prove_montgomery, prove_scalar
 
 #: Layout and kind of the windows that are tried at every candidate of a family, and those tried only where
@@ -24,8 +33,6 @@ from immure.scanning.proofs import Proof, prove_montgomery, prove_scalar
 _NUMBERS: Final[tuple[tuple[Layout, Kind], ...]] = (("le", "number"), ("be", "number"))
 _RARE_NUMBERS: Final[tuple[tuple[Layout, Kind], ...]] = (("be32w", "number"),)
 _EDWARDS: Final[tuple[tuple[Layout, Kind], ...]] = (("le", "seed"), ("le", "clamped"))
-#: The filter looks at so many bytes.
-_LEAST_WIDTH: Final = 32
 #: In an image with fewer windows than this, windows are visited at every byte, not every eighth.
 EVERY_BYTE_BELOW: Final = 1 << 16
 
@@ -38,8 +45,6 @@ class ScalarDetector(Detector):
 
     def __init__(self, curves: Mapping[str, Sequence[Numbers]], plan: Plan) -> None:
         self._tier = plan.tier(self.family)
-        # runs are one word longer at both ends
-        self._edge = EDGE_WORDS + 1 if self._tier == "edges" else None
         self._strict = plan.mode != "exhaustive"
         self._step: Literal[1, 8] = (
             1 if self._tier == "all" and plan.counts.strict["all"] < EVERY_BYTE_BELOW else 8
@@ -73,30 +78,28 @@ class ScalarDetector(Detector):
     def examine(self, space: Workspace, chunk: Chunk) -> Examined:
         """Look at one chunk."""
         result = Examined()
-        runs = strict_runs(space, self._tier)
-        if not len(runs):
-            return result
         memory = space.view[: space.length]
-        flat = runs.flat()
         found: dict[int, array[int]] = {}
         different: dict[int, array[int]] = {}
         for family, points in self._points.items():
             for layout, kind in self._kinds(family):
                 width = width_of(family, layout, kind)
                 # the ends of a run are elsewhere for longer numbers; without that rule, one set does for all
-                counted = _LEAST_WIDTH if self._edge is None else max(_LEAST_WIDTH, width)
+                counted = max(STRICT_WIDTH, width) if self._tier in ("edges", "starts") else STRICT_WIDTH
                 if counted not in found:
-                    found[counted] = self._candidates(memory, flat, counted, chunk)
+                    found[counted] = self._candidates(space, counted, chunk)
                 if width not in different:
                     fitting = _fitting(found[counted], len(memory) - width)
+                    if self._strict and width > STRICT_WIDTH:
+                        fitting = also_random(memory, fitting, (width - STRICT_WIDTH) // 8 * 8)
                     different[width] = unique(memory, fitting, width)
                 result.proofs += self._search(memory, different[width], points, layout, kind, chunk)
             if family not in ("25519", "448"):
-                result.proofs += self._digits(space, runs, points, chunk)
+                result.proofs += self._digits(space, points, chunk)
         return result
 
-    def _candidates(self, memory: memoryview, runs: array[int], width: int, chunk: Chunk) -> array[int]:
-        found = candidates(memory, runs, step=self._step, width=width, strict=self._strict, edge=self._edge)
+    def _candidates(self, space: Workspace, width: int, chunk: Chunk) -> array[int]:
+        found = scalar_candidates(space, self._tier, width, step=self._step, strict=self._strict)
         return _inside(found, chunk)
 
     def _kinds(self, family: Family) -> tuple[tuple[Layout, Kind], ...]:
@@ -104,11 +107,11 @@ class ScalarDetector(Detector):
             return _EDWARDS
         return _NUMBERS + _RARE_NUMBERS if self._tier == "all" else _NUMBERS
 
-    def _digits(self, space: Workspace, runs: Runs, points: PointSet, chunk: Chunk) -> list[Proof]:
+    def _digits(self, space: Workspace, points: PointSet, chunk: Chunk) -> list[Proof]:
         """Python's integers: digits of 30 bits, which the filter for random bytes does not expect."""
         width = width_of(points.family, "py30", "number")
-        steps = windows(self._tier, 8)
-        found = array("q", digit_windows(space, runs, width, steps))
+        runs = strict_runs(space, self._tier, width)
+        found = array("q", digit_windows(space, runs, width, windows(self._tier, 8)))
         return self._search(
             space.view[: space.length], _inside(found, chunk), points, "py30", "number", chunk
         )

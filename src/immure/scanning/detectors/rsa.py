@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from immure.keymaterial.key import RsaNumbers
@@ -61,6 +62,7 @@ class PrimeDetector(Detector):
         many = len(self._keys) > DIRECT_KEYS
         self._moduli = Moduli([] if many else [key.n for key in self._keys], bits)
         self._batch = Batch([key.n for key in self._keys]) if many else None
+        self._proved: dict[tuple[int, int], Proof] = {}
 
     def examine(self, space: Workspace, chunk: Chunk) -> Examined:
         """Look at one chunk."""
@@ -77,9 +79,19 @@ class PrimeDetector(Detector):
             value = decode(bytes(space.view[at : at + self._width]), self._layout)
             if index < 0:
                 result.queued.append((value, offset))
-            elif proof := prove_prime(self._keys[index], value, self._secret, offset):
+            elif proof := self._prove(index, value, offset):
                 result.proofs.append(proof)
         return result
+
+    def _prove(self, index: int, value: int, offset: int) -> Proof | None:
+        """Copies of a number are proved once: in some heaps they stand in thousands of places."""
+        known = self._proved.get((index, value))
+        if known is not None:
+            return replace(known, offset=offset)
+        proof = prove_prime(self._keys[index], value, self._secret, offset)
+        if proof is not None:
+            self._proved[index, value] = proof
+        return proof
 
     def settle(self, queued: list[tuple[int, int]]) -> list[Proof]:
         """Batch the candidates."""

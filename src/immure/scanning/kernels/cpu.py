@@ -31,7 +31,7 @@ DULL_BITS: Final = 48
 #: Shortest runs that are kept, in words: a 32-byte secret at any alignment has three whole words.
 STRICT_WORDS: Final = 3
 #: A 512-bit prime at any alignment has seven whole words, of which two may be dull at the ends.
-LOOSE_WORDS: Final = 7
+LOOSE_WORDS: Final = 5
 #: Bytes of noise (64 KiB or more of random-looking pages) that are searched at both of its ends.
 NOISE_MARGIN: Final = 2048
 NEVER_LONG: Final = (1 << 63) - 1
@@ -104,7 +104,7 @@ class Workspace:
         self._random_ends = Runs(self.quiet_loose.capacity)
         self._binary_ends = Runs(self.quiet_strict.capacity)
         self._selected: dict[tuple[str, int, int], Runs] = {}
-        self._found_ends: set[object] = set()
+        self._found_ends: set[tuple[str, int, int]] = set()
         self._out = ffi.new("int64_t[]", 3 * max(4096, self.capacity // 40 + 16))
         self._out_entries = len(self._out)
         self._alive = -1
@@ -147,6 +147,7 @@ class Workspace:
             self.loose.count = lib.words_runs(
                 self._loose_mask, words, LOOSE_WORDS, self.loose.data, self.loose.capacity, resume
             )
+            lib.words_pad(self.loose.data, self.loose.count, self.length, 8)
         return alive
 
     def find_quiet_runs(self, page_phase: int) -> None:
@@ -170,16 +171,17 @@ class Workspace:
 
     def random_ends(self, min_bytes: int, max_bytes: int) -> Runs:
         """Of ``quiet_loose``, the runs of ``min_bytes`` to ``max_bytes`` of which one end or the other looks
-        random."""
+        random; without the word that was added at their beginning."""
         every, quiet = self._random_ends, self.quiet_loose
-        if "random" not in self._found_ends:
-            self._found_ends.add("random")
-            least = 8 * (LOOSE_WORDS + 1)
+        if ("random", 0, 0) not in self._found_ends:
+            self._found_ends.add(("random", 0, 0))
+            least = 8 * (LOOSE_WORDS + 2)
             every.count = lib.words_random_ends(self.pointer, quiet.data, quiet.count, least, every.data)
         return self._between("random", every, min_bytes, max_bytes)
 
     def of_length(self, min_bytes: int, max_bytes: int) -> Runs:
-        """Of ``quiet_loose``, the runs of ``min_bytes`` to ``max_bytes``."""
+        """Of ``quiet_loose``, the runs of ``min_bytes`` to ``max_bytes``; without the word that was added at
+        their beginning."""
         return self._between("quiet", self.quiet_loose, min_bytes, max_bytes)
 
     def _between(self, name: str, runs: Runs, min_bytes: int, max_bytes: int) -> Runs:
@@ -190,16 +192,25 @@ class Workspace:
             self._found_ends.discard(key)
         if key not in self._found_ends:
             self._found_ends.add(key)
-            chosen.count = lib.words_between(runs.data, runs.count, min_bytes, max_bytes, chosen.data)
+            chosen.count = lib.words_between(
+                runs.data, runs.count, min_bytes, max_bytes, NEVER_LONG, 0, chosen.data
+            )
         return chosen
 
-    def binary_ends(self, max_bytes: int) -> Runs:
-        """Of ``quiet_strict``, the runs of 48 to ``max_bytes`` of which one end or the other is not text."""
+    def binary_ends(self, max_bytes: int, whole: int = NEVER_LONG, head: int = 0) -> Runs:
+        """Of ``quiet_strict``, the runs of 48 to ``max_bytes`` of which one end or the other is not text;
+        without the word that was added at their beginning. Of those longer than ``whole``, ``head`` bytes."""
         binary, quiet = self._binary_ends, self.quiet_strict
-        if ("binary", max_bytes) not in self._found_ends:
-            self._found_ends.add(("binary", max_bytes))
+        key = ("binary", max_bytes, whole)
+        if key not in self._found_ends:
+            self._found_ends -= {old for old in self._found_ends if old[0] == "binary"}
+            self._found_ends.add(key)
             binary.count = lib.words_binary_ends(
                 self.pointer, quiet.data, quiet.count, max_bytes, binary.data
+            )
+            # in place: every run is written where it or an earlier one was read
+            binary.count = lib.words_between(
+                binary.data, binary.count, 48, max_bytes, whole, head, binary.data
             )
         return binary
 

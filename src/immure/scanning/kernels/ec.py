@@ -346,6 +346,24 @@ def candidates(
     return result
 
 
+def also_random(buffer: Memory, offsets: array[int], behind: int) -> array[int]:
+    """Those ``offsets`` of which the 32-byte window ``behind`` bytes after them passes the strict filter,
+    too.
+
+    Raises:
+        UsageError: such a window does not lie within the buffer.
+    """
+    kept = array("q", offsets)
+    if not kept:
+        return kept
+    memory = memoryview(buffer).cast("B")
+    data, where = ffi.from_buffer("uint8_t[]", memory), ffi.from_buffer("int64_t[]", kept)
+    count = lib.ec_also(data, len(memory), where, len(kept), behind)
+    if count < 0:
+        raise UsageError("a window does not lie within the buffer")
+    return kept[:count]
+
+
 def unique(buffer: Memory, offsets: array[int], width: int = 32) -> array[int]:
     """Those ``offsets`` whose window of ``width`` bytes is not a copy of an earlier one's (some copies may
     stay).

@@ -55,8 +55,10 @@ def find_runs(memory: bytes) -> tuple[int, list[Run], list[Run]]:
     alive = [not is_dull(word) for word in words_of(memory)]
     size = 8 * len(alive)
     strict = [(max(0, start - 8), min(size, end + 8)) for start, end in _stretches(alive, STRICT_WORDS)]
-    near = [any(alive[max(0, index - 1) : index + 2]) for index in range(len(alive))]
-    return sum(alive), strict, _stretches(near, LOOSE_WORDS)
+    near = [all(alive[max(0, index - 1) : index + 2 : 2]) or alive[index] for index in range(len(alive))]
+    near[:1], near[-1:] = alive[:1], alive[-1:]
+    loose = [(max(0, start - 8), min(size, end + 8)) for start, end in _stretches(near, LOOSE_WORDS)]
+    return sum(alive), strict, loose
 
 
 def is_noise(page: bytes) -> bool:

@@ -49,6 +49,10 @@ int64_t ec_batch(void);
 int64_t ec_candidates(const uint8_t *buffer, int64_t size, const int64_t *runs, int64_t run_count, int64_t step,
                       int64_t width, int strict, int64_t edge, int64_t *out, int64_t capacity, int64_t *state);
 
+/* Drops from offsets, in place, those whose window of 32 bytes `behind` bytes after them fails the filter; returns how many
+ * are left, -2 if an offset is out of range. */
+int64_t ec_also(const uint8_t *buffer, int64_t size, int64_t *offsets, int64_t count, int64_t behind);
+
 /* Drops from offsets, in place, those whose window of `width` bytes equals an earlier one's; returns how many are
  * left, -1 if memory is short, -2 if an offset is out of range. */
 int64_t ec_unique(const uint8_t *buffer, int64_t size, int64_t *offsets, int64_t count, int64_t width);

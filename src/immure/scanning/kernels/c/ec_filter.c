@@ -194,6 +194,20 @@ int64_t ec_candidates(const uint8_t *buffer, int64_t size, const int64_t *runs, 
     return found;
 }
 
+int64_t ec_also(const uint8_t *buffer, int64_t size, int64_t *offsets, int64_t count, int64_t behind)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (behind < 0 || offsets[i] < 0 || offsets[i] > size - behind - 8 * WINDOW) return -2;
+        uint64_t w[WINDOW];
+        features f[WINDOW];
+        memcpy(w, buffer + offsets[i] + behind, sizeof w);
+        for (int j = 0; j < WINDOW; j++) f[j].ready = 0;
+        if (passes_stage1(w) && passes_stage2(f, w)) offsets[kept++] = offsets[i];
+    }
+    return kept;
+}
+
 /* ---- equal windows ---- */
 
 #define PROBES 16 /* hostile images can make many windows of one hash: then some copies stay, which costs only time */

@@ -251,7 +251,9 @@ static void prime_test_prepare(prime_test *t) {
     t->bound = 1ull << (t->bits - 1) % 64;
     t->top_bit = 1ull << (64 + t->bits - 1 - 8 * t->width) % 64; /* of digits there are more bytes, and it is not used */
     t->deep = t->count == 0;
-    t->groups = t->deep ? SIEVE_GROUPS : SIEVE_QUICK + t->limbs / 10; /* the longer the division, the more it pays to avoid it */
+    /* the longer the division and the more there are, the more it pays to avoid it */
+    t->groups = SIEVE_QUICK + t->limbs / 10 + 2 * (t->count ? t->count - 1 : 0);
+    if (t->deep || t->groups > SIEVE_GROUPS) t->groups = SIEVE_GROUPS;
     for (size_t g = 0; g < t->groups; g++) sieve_prepare(&t->group[g], g, t->limbs);
 }
 

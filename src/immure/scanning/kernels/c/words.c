@@ -35,11 +35,9 @@ void words_loosen(const uint64_t *mask, size_t nwords, uint64_t *out) {
     size_t blocks = (nwords + 63) / 64;
     for (size_t b = 0; b < blocks; b++) {
         uint64_t before = b ? mask[b - 1] : 0, here = mask[b], after = b + 1 < blocks ? mask[b + 1] : 0;
-        /* A word belongs to a loose run if it is not dull or has a neighbour that is not: this fills single gaps and adds one word
-         * at both ends. (Two dull words side by side between runs also join them; such windows fail later tests.) */
-        out[b] = here | here << 1 | before >> 63 | here >> 1 | after << 63;
+        /* two dull words side by side are what many heaps put between two objects: those must not be joined */
+        out[b] = here | ((here << 1 | before >> 63) & (here >> 1 | after << 63));
     }
-    if (nwords % 64) out[blocks - 1] &= (1ull << (nwords % 64)) - 1;
 }
 
 /* First word at or after `from` whose bit equals `value`; nwords if none. */
@@ -155,13 +153,16 @@ INLINE int inside_is_random(const uint8_t *p, int64_t length) {
     return 16 * (int64_t)top_bits(p, length / 8) >= 3 * length && 16 * (int64_t)distinct_bytes(p, length) > 9 * length;
 }
 
-size_t words_between(const int64_t *runs, size_t nruns, int64_t min_bytes, int64_t max_bytes, int64_t *out) {
+size_t words_between(const int64_t *runs, size_t nruns, int64_t min_bytes, int64_t max_bytes, int64_t whole, int64_t head,
+                     int64_t *out) {
     size_t count = 0;
     for (size_t r = 0; r < nruns; r++) {
-        int64_t length = runs[2 * r + 1] - runs[2 * r];
-        out[2 * count] = runs[2 * r];
-        out[2 * count + 1] = runs[2 * r + 1];
-        count += length >= min_bytes && length <= max_bytes;
+        int64_t start = runs[2 * r], end = runs[2 * r + 1], length = end - start;
+        if (length < min_bytes || length > max_bytes) continue;
+        if (start > 0 && length > 8) start += 8;
+        out[2 * count] = start;
+        out[2 * count + 1] = length > whole && start + head < end ? start + head : end;
+        count++;
     }
     return count;
 }

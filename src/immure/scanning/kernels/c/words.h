@@ -11,7 +11,7 @@
 /* mask[i / 64] bit (i % 64) = word i is not dull; dull: < 2^bits or >= 2^64 - 2^bits. Returns how many are not. */
 size_t words_mask(const uint8_t *buf, size_t nwords, unsigned bits, uint64_t *mask);
 
-/* out = mask with single dull words between two others filled in, and one word added at both ends of every run.
+/* out = mask with single dull words between two others filled in.
  * `out` and `mask` have (nwords + 63) / 64 entries and must not overlap. */
 void words_loosen(const uint64_t *mask, size_t nwords, uint64_t *out);
 
@@ -38,8 +38,10 @@ size_t words_random_ends(const uint8_t *buf, const int64_t *runs, size_t nruns, 
 /* The runs of 48 to max_bytes bytes in the first or last 48 of which at least five have their top bit set: not text. `out` has room for nruns. */
 size_t words_binary_ends(const uint8_t *buf, const int64_t *runs, size_t nruns, int64_t max_bytes, int64_t *out);
 
-/* The runs of min_bytes to max_bytes bytes. `out` has room for nruns. */
-size_t words_between(const int64_t *runs, size_t nruns, int64_t min_bytes, int64_t max_bytes, int64_t *out);
+/* The runs of min_bytes to max_bytes bytes, each without its first word (which was added to it), but where the buffer begins. Of runs longer
+ * than `whole` bytes only the first `head` bytes of that. `out` has room for nruns. */
+size_t words_between(const int64_t *runs, size_t nruns, int64_t min_bytes, int64_t max_bytes, int64_t whole, int64_t head,
+                     int64_t *out);
 
 /* --- anchors: literal byte strings ------------------------------------------------------------------------- */
 
