@@ -284,6 +284,7 @@ def test_numbers_in_lines_are_pieces_of_pem(kind: str, line_end: bytes) -> None:
         assert 6 * len(plain) > 8 * len(raw) - 12  # at either end a character that is not certain
     if kind.startswith("RSA"):
         assert {"p", "q", "dp", "dq", "qinv"} <= seen
+        assert {"d", "d_lambda"} <= {name for name, _, _ in in_lines(private)}
 
 
 def _bits(value: int | bytes) -> int:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from math import lcm
 
@@ -25,6 +26,7 @@ from immure.keymaterial.curves import CURVES, EDWARDS_ORDERS
 from immure.keymaterial.key import EC_BYTES, OKP_BYTES, OkpCurve
 from immure.keymaterial.private import EcPrivate, OkpPrivate, PrivateKey, RsaPrivate
 from immure.keymaterial.serialize import to_pkcs1, to_pkcs8, to_sec1
+from immure.secret import Secret
 
 #: Bytes of the shortest encoding that is yielded.
 SHORTEST = 16
@@ -90,7 +92,7 @@ def in_lines(private: PrivateKey) -> Iterator[tuple[str, str, bytes]]:
     in them stand where they do in no other base64 text: the sweep has to know them.
     """
     numbers = secret_numbers(private)
-    for _, key in whole_keys(private):
+    for key in _keys_as_made(private):
         text = base64.b64encode(key)
         for line_end in (b"\n", b"\r\n", b"\\n"):
             for name, value in numbers.items():
@@ -99,6 +101,18 @@ def in_lines(private: PrivateKey) -> Iterator[tuple[str, str, bytes]]:
                 characters = _certain(at, len(data))
                 if at >= 0 and characters.start // 64 < (characters.stop - 1) // 64:
                     yield name, "base64-lines", _broken(text, characters, line_end)
+
+
+def _keys_as_made(private: PrivateKey) -> Iterator[bytes]:
+    """The whole key as DER; of RSA with each private exponent that makers of keys choose (modulo φ or λ)."""
+    variants = [private]
+    if isinstance(private, RsaPrivate):
+        numbers = _rsa_numbers(private)
+        exponents = {numbers[name] for name in ("d", "d_lambda", "d_given") if name in numbers}
+        variants = [replace(private, d=Secret(d)) for d in sorted(exponents) if isinstance(d, int)]
+    for variant in variants:
+        for _, key in whole_keys(variant):
+            yield key
 
 
 def _certain(at: int, length: int) -> slice:
