@@ -89,8 +89,8 @@ def parse_minidump(path: str, reader: Reader, limits: Limits | None = None) -> I
         contents.is_full |= kind == _MEMORY64_LIST
     if not contents.is_full and not flags & _WITH_FULL_MEMORY:
         contents.warnings.append(
-            f"{path}: holds only parts of the process's memory, mostly stacks, as its writer was told: the rest"
-            " is not in the image"
+            f"{path}: holds only parts of the process's memory, mostly stacks, as its writer was told:"
+            " the rest is not in the image"
         )
     return _image(path, reader, contents, limits)
 
