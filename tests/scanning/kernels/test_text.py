@@ -54,6 +54,11 @@ TOKEN = base64.urlsafe_b64encode(json.dumps({"alg": "RS256", "typ": "JWT", "kid"
         (S[:42], [(0, 42, BASE64)]),
         (S[:41], []),
         (b"." + S.replace(b"+", b"-").replace(b"/", b"_") + b".", [(1, 64, BASE64)]),
+        (TOKEN.rstrip(b"=") + b"." + S, []),  # a signature
+        (TOKEN + b"." + S, []),
+        (S[:42] + b"." + S, [(0, 42, BASE64), (43, 64, BASE64)]),  # before the dot is no JSON object
+        (TOKEN[:28] + b"." + S, [(29, 64, BASE64)]),  # and here it is too short
+        (TOKEN + b":" + S, [(1 + len(TOKEN), 64, BASE64)]),
         (wide(S), [(0, 128, WIDE_BASE64)]),
         (b"\1" + wide(S)[:-1], [(1, 126, WIDE_BASE64)]),  # the zero of the last character is missing
         (b"\1" + wide(S[:42]), [(1, 84, WIDE_BASE64)]),

@@ -24,6 +24,8 @@ NOISE_PAGES = 16
 #: over may be text of two bytes per character.
 TEXT_CHARS = 42
 BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
+#: Characters of claims that are looked at.
+LONGEST_CLAIMS = 8192
 HEX = frozenset(b"0123456789abcdefABCDEF")
 
 # ---- words and runs ----
@@ -242,7 +244,8 @@ def text_runs(memory: bytes, min_chars: int = TEXT_CHARS) -> list[tuple[int, int
         while narrow < len(memory) and memory[narrow] in BASE64:
             narrow += 1
         if narrow - at >= TEXT_CHARS:
-            found += _texts_in(memory[at:narrow], at, 1, min_chars)
+            texts = _texts_in(memory[at:narrow], at, 1, min_chars)
+            found += [text for text in texts if text[2] != 1 or not _is_signature(memory[:at])]
             at = narrow
             continue
         wide = at
@@ -271,6 +274,19 @@ def _texts_in(text: bytes, start: int, width: int, min_chars: int) -> list[tuple
     if len(text) - in_hex >= 4 and _may_be_secret(text):
         found.append((start, width * len(text), 2 * width - 1))
     return found
+
+
+def _is_signature(before: bytes) -> bool:
+    """What follows the base64 of a JSON object and a dot, as in a signed token."""
+    head = before.removesuffix(b".")
+    if len(head) == len(before):
+        return False
+    head = head[:32] + head[32:].rstrip(b"=")
+    start = len(head)
+    while start > 0 and len(head) - start < LONGEST_CLAIMS and head[start - 1] in BASE64:
+        start -= 1
+    claims = head[start:]
+    return len(claims) >= 32 and claims.startswith(b"eyJ") and _from_base64(claims[:32]).isascii()
 
 
 def _may_be_secret(text: bytes) -> bool:

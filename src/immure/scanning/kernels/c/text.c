@@ -5,7 +5,7 @@
 #include <immintrin.h>
 #endif
 
-enum { BASE64 = 1, HEX = 2, WIDE = 2 /* added to a kind: UTF-16LE */, BLOCK = 64, MIN_CHARS = 42 };
+enum { BASE64 = 1, HEX = 2, WIDE = 2 /* added to a kind: UTF-16LE */, BLOCK = 64, MIN_CHARS = 42, LONGEST_CLAIMS = 8192 };
 
 static inline int is_base64(uint8_t c) {
     uint8_t letter = (uint8_t)((c | 32) - 'a');
@@ -144,6 +144,16 @@ static int decodes_to_ascii(const uint8_t *p, int width) {
     return high == 0;
 }
 
+/* Whether the text at `start` is what stands behind the claims of a signed token: "eyJ" (that is {"), more base64 of ASCII, a dot. Then it is the
+ * signature, which everybody may know, and of which large images have a hundred thousand. */
+static int is_signature(const search *s, int64_t start) {
+    int64_t end = start - 1, at;
+    if (end < 32 || s->buf[end] != '.') return 0;
+    while (end > 32 && s->buf[end - 1] == '=') end--;
+    for (at = end; at > 0 && end - at < LONGEST_CLAIMS && is_base64(s->buf[at - 1]);) at--;
+    return end - at >= 32 && memcmp(s->buf + at, "eyJ", 3) == 0 && decodes_to_ascii(s->buf + at, 1);
+}
+
 /* Writes what a maximal run of base64 characters holds: runs of hex digits, and the whole as base64 unless hex covers nearly all of it. */
 static int emit(search *s, int64_t start, int64_t chars, int width) {
     const uint8_t *p = s->buf + start;
@@ -158,6 +168,7 @@ static int emit(search *s, int64_t start, int64_t chars, int width) {
         i = j > i ? j : i + 1;
     }
     if (chars - hex_covers < 4 || !may_be_secret(p, chars, width) || decodes_to_ascii(p, width)) return 1;
+    if (width == 1 && is_signature(s, start)) return 1;
     return put(s, start, chars * width, BASE64 + wide);
 }
 

@@ -61,7 +61,7 @@ size_t anchors_find(const anchors *set, const uint8_t *buf, size_t nbytes, const
 /* Kinds: 1 base64 or base64url, 2 hex, 3 base64 as UTF-16LE, 4 hex as UTF-16LE. Writes (start, length, kind) triples of byte
  * offsets and byte lengths for maximal runs of at least min_chars (>= 42) such characters: all that lie in a run (as words_runs and words_pad with
  * 8 write them; nothing else needs to hold text), and what else was noticed in it and its pad. Runs of base64 whose
- * characters are too few and too alike to be a secret (identifiers, prose) are left out. Line breaks are not part of a run.
+ * characters are too few and too alike to be a secret (identifiers, prose), and signatures of tokens, are left out. Line breaks are not part of a run.
  * *position: offset to go on from (0 at first, nbytes when done). */
 size_t text_runs(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, size_t pad, size_t min_chars,
                  int64_t *out, size_t cap, int64_t *position);
