@@ -1,7 +1,7 @@
 """The usual tools on the same image, with a time limit: how long they take, and which of the planted keys
 they found.
 
-Used by ``scan_speed.py`` and by the demonstration. A tool has found a key if it shows a private number of it,
+Used by ``scan_speed.py``. A tool has found a key if it shows a private number of it,
 shows its modulus as that of a private key, or points to a place from which the number follows within an
 encoded key. That is lenient: a match on a header counts.
 """
@@ -129,9 +129,9 @@ def _python_tool(name: str, *arguments: str) -> Callable[[str], list[str]]:
 PEERS = (
     Peer("rsakeyfind", _python_tool("rsakeyfind"), _by_modulus),
     Peer("aeskeyfind", _python_tool("aeskeyfind"), _nothing),
-    Peer(  # it leaves out what begins like a program, and a core begins like one
+    Peer(  # it leaves out binary files, but not binary input
         "gitleaks",
-        lambda image: ["gitleaks", "detect", "--no-git", "--no-banner", "-r", "/dev/stdout", "-s", image],
+        lambda _image: ["gitleaks", "detect", "--pipe", "--no-banner", "-r", "/dev/stdout"],
         _by_text,
     ),
     Peer("yara", lambda image: ["yara", "-p", "1", "-s", str(RULES), image], _by_offset),
@@ -151,11 +151,13 @@ def run(peer: Peer, folder: Path, limit: float) -> Result:
     if tool(peer.name) is None:
         return Result(peer.name, None, [], "not installed")
     image = folder / "image"
-    with tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile() as output, image.open("rb") as stdin:
         begun = time.monotonic()
         try:
             argv = peer.argv(str(image))
-            done = subprocess.run(argv, stdout=output, stderr=subprocess.DEVNULL, timeout=limit, check=False)
+            done = subprocess.run(
+                argv, stdin=stdin, stdout=output, stderr=subprocess.DEVNULL, timeout=limit, check=False
+            )
             note = "" if done.returncode in (0, 1, 200, 205) else f"exit code {done.returncode}"
         except subprocess.TimeoutExpired:
             note = f"not done after {limit:.0f} s"

@@ -1,8 +1,9 @@
 """The incident in one minute: a token signer crashes, and its core dump holds the signing key.
 
 ``make demo`` runs this. It starts ``token_signer.py``, crashes it for real, lets the usual tools search the
-core, and then ``immure scan``, which is given nothing but the public keys. Everything is deleted at the end:
-the core *is* the key.
+core, and then ``immure scan``, which is given nothing but the public keys. Each of the usual tools is first
+tried on a file that holds a throwaway key in PEM and DER, to see whether its silence means something.
+Everything is deleted at the end: the core *is* the key.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import base64
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -18,6 +20,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -31,7 +34,9 @@ from drill import crash  # noqa: E402
 
 RULES = ROOT / "benchmarks" / "private_keys.yar"
 TOKENS = 200
-PEM = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.{40,6000}?-----END \1-----", re.DOTALL)
+PEM = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.{40,6000}?-----END \1", re.DOTALL)
+#: Seconds that one tool may take.
+PATIENCE = 60
 
 
 def say(text: str = "") -> None:
@@ -75,15 +80,41 @@ def start_signer(directory: Path) -> tuple[crash.Target, int]:
     return target, int(re.search(r"port (\d+)", said).group(1))  # type: ignore[union-attr]
 
 
-def take_core(target: crash.Target, core: Path) -> str:
-    """Crash the signer; if the kernel's cores are not ours to direct, take its memory with gdb and end it."""
-    if crash.has_kernel_cores():
-        crash.crash(target.pid, core, reap=target.process)
-        return "SIGABRT; the kernel wrote its core"
-    if not crash.has_debugger():
-        raise SystemExit("core_pattern is not writable and gdb is not installed: no core can be taken here")
+def crash_for_us(target: crash.Target, core: Path) -> str:
+    """SIGABRT, with the kernel told where to put the core: core_pattern is changed for a moment."""
+    crash.crash(target.pid, core, reap=target.process)
+    return "SIGABRT, and the kernel wrote its core"
+
+
+def crash_where_it_stands(target: crash.Target, core: Path) -> str:
+    """SIGABRT; the kernel puts the core into the directory of the signer, or does not."""
+    os.kill(target.pid, 6)
+    target.process.wait(timeout=60)
+    written = sorted(core.parent.glob("core*"))
+    if not written:
+        raise crash.DrillError("the kernel wrote no core")
+    written[0].rename(core)
+    return "SIGABRT, and the kernel wrote its core"
+
+
+def take_memory(target: crash.Target, core: Path) -> str:
+    """Take the memory with gdb, as gcore does; the signer goes on."""
     crash.gcore(target.pid, core)
-    return "core_pattern is not ours to set here, so gdb wrote the core (gcore)"
+    return "gdb wrote its core (gcore): the kernel's are not ours to have here"
+
+
+Taking = Callable[[crash.Target, Path], str]
+
+
+def ways_to_take() -> list[Taking]:
+    """The ways to a core that may work here, the most real first."""
+    ways: list[Taking] = []
+    pattern = crash.CORE_PATTERN.read_text().strip() if crash.CORE_PATTERN.exists() else "|"
+    if crash.has_kernel_cores():
+        ways.append(crash_for_us)
+    elif pattern.startswith("core") and resource.getrlimit(resource.RLIMIT_CORE)[1]:
+        ways.append(crash_where_it_stands)
+    return [*ways, take_memory] if crash.has_debugger() else ways
 
 
 def keys_in(data: bytes) -> int:
@@ -91,33 +122,80 @@ def keys_in(data: bytes) -> int:
     count = 0
     for match in PEM.finditer(data.replace(b"\\n", b"\n")):
         try:
-            serialization.load_pem_private_key(match.group(), None)
+            serialization.load_pem_private_key(match.group() + b"-----\n", None)  # gitleaks cuts a hyphen off
         except (ValueError, TypeError):  # a header without a key
             continue
         count += 1
     return count
 
 
-def by_modulus(output: bytes, _core: Path, n: int) -> tuple[str, bool]:
+Judge = Callable[[bytes, Path, int], tuple[str, bool]]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool that people search dumps with: how to start it, and what its output says.
+
+    ``reads_stdin``: gitleaks leaves out binary *files*, so it is given the core on its standard input.
+    """
+
+    argv: tuple[str, ...]
+    judge: Judge
+    reads_stdin: bool = False
+    wants_keys: bool = True
+
+    @property
+    def program(self) -> str | None:
+        """Where it is installed, on PATH or beside this Python."""
+        return shutil.which(self.argv[0]) or shutil.which(self.argv[0], path=str(Path(sys.executable).parent))
+
+    def run(self, path: Path, n: int) -> tuple[float, str, bool]:
+        """Let it search a file for the key with the modulus ``n``: seconds, what it said, and whether it
+        found a private key."""
+        argv = [str(self.program), *self.argv[1:], *([] if self.reads_stdin else [str(path)])]
+        begun = time.monotonic()
+        with path.open("rb") as image:
+            try:
+                done = subprocess.run(argv, stdin=image, capture_output=True, timeout=PATIENCE, check=False)
+            except subprocess.TimeoutExpired:
+                return time.monotonic() - begun, f"not done after {PATIENCE} s", False
+        seconds = time.monotonic() - begun
+        return seconds, *self.judge(done.stdout, path, n)
+
+
+def by_modulus(output: bytes, _path: Path, n: int) -> tuple[str, bool]:
     """rsakeyfind prints the numbers of the keys that it finds."""
     shown = re.sub(rb"[^0-9a-f]", b"", output.lower())
-    return f"{len(output.splitlines())} lines of output", f"{n:x}".encode() in shown
+    found = f"{n:x}".encode() in shown
+    return f"{output.count(b'FOUND PRIVATE KEY')} hits", found
 
 
-def by_text(output: bytes, _core: Path, _n: int) -> tuple[str, bool]:
+def by_text(output: bytes, _path: Path, _n: int) -> tuple[str, bool]:
     """Tools that print what they found."""
-    hits, keys = output.count(b'"Match"') or output.count(b"PRIVATE KEY-----"), keys_in(output)
-    return f"{hits} hits, {keys} of them a key", keys > 0
+    hits = output.count(b'"Match"') or output.count(b"PRIVATE KEY-----") // 2
+    return _words(hits, keys_in(output))
 
 
-def by_place(output: bytes, core: Path, _n: int) -> tuple[str, bool]:
+def by_place(output: bytes, path: Path, _n: int) -> tuple[str, bool]:
     """yara prints places: see whether a key stands there."""
-    data = core.read_bytes()
+    data = path.read_bytes()
     places = [int(place, 16) for place in re.findall(rb"^0x([0-9a-f]+):", output, re.MULTILINE)]
     keys = sum(
         keys_in(data[place : place + 8192]) or reads_as_der(data[place : place + 4096]) for place in places
     )
-    return f"{len(places)} hits, {keys} of them a key", keys > 0
+    return _words(len(places), keys)
+
+
+def by_line(output: bytes, path: Path, _n: int) -> tuple[str, bool]:
+    """detect-secrets prints the numbers of lines: see whether a key begins there."""
+    lines = path.read_bytes().split(b"\n")
+    hits = [hit for hits in json.loads(output or b"{}").get("results", {}).values() for hit in hits]
+    begins = [hit["line_number"] - 1 for hit in hits if hit["type"] == "Private Key"]
+    return _words(len(hits), sum(keys_in(b"\n".join(lines[line : line + 60])) for line in begins))
+
+
+def _words(hits: int, keys: int) -> tuple[str, bool]:
+    return f"{hits} hits, {keys} of them a private key" if hits else "0 hits", keys > 0
 
 
 def reads_as_der(data: bytes) -> int:
@@ -133,40 +211,67 @@ def reads_as_der(data: bytes) -> int:
     return 1
 
 
-def no_signing_key(output: bytes, _core: Path, _n: int) -> tuple[str, bool]:
+def no_signing_key(output: bytes, _path: Path, _n: int) -> tuple[str, bool]:
     """aeskeyfind looks for AES keys only."""
-    return f"{len(output.splitlines())} lines of output (it looks for AES keys)", False
+    return f"{len(output.split())} AES keys; it looks for no others", False
 
 
-TOOLS: list[tuple[list[str], Callable[[bytes, Path, int], tuple[str, bool]]]] = [
-    (["grep", "-a", "-A", "30", "-e", "-----BEGIN [A-Z ]*PRIVATE KEY-----"], by_text),
-    (["rsakeyfind"], by_modulus),
-    (["aeskeyfind", "-q"], no_signing_key),
-    (["gitleaks", "detect", "--no-git", "--no-banner", "-r", "/dev/stdout", "-s"], by_text),
-    (["yara", "-s", str(RULES)], by_place),
-]
+SCANNED_BY_KINGFISHER = ("scan", "--jobs", "1", "--no-validate", "--no-update-check", "--format", "json")
+TOOLS = (
+    Tool(("grep", "-a", "-A", "30", "-e", "-----BEGIN [A-Z ]*PRIVATE KEY-----"), by_text),
+    Tool(("rsakeyfind",), by_modulus),
+    Tool(("aeskeyfind", "-q"), no_signing_key, wants_keys=False),
+    Tool(("yara", "-s", str(RULES)), by_place),
+    Tool(("gitleaks", "detect", "--pipe", "--no-banner", "-r", "/dev/stdout"), by_text, reads_stdin=True),
+    Tool(("kingfisher", *SCANNED_BY_KINGFISHER), by_text),
+    Tool(("detect-secrets", "scan", "--all-files"), by_line),
+)
 
 
-def run_usual_tools(core: Path, n: int) -> None:
-    """Let every tool that is installed search the core."""
-    for argv, judge in TOOLS:
-        if shutil.which(argv[0]) is None:
-            say(f"   {argv[0]:12} not installed, left out")
+def write_control(path: Path) -> int:
+    """A file with a throwaway key in PEM and in DER between random bytes; returns its modulus."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    traditional, plain = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    pem, der = (
+        key.private_bytes(encoding, traditional, plain)
+        for encoding in (serialization.Encoding.PEM, serialization.Encoding.DER)
+    )
+    path.write_bytes(b"\n".join([os.urandom(20_000), pem, os.urandom(20_000), der, os.urandom(20_000)]))
+    return key.public_key().public_numbers().n
+
+
+def run_usual_tools(core: Path, n: int) -> bool:
+    """Let every tool that is installed search the core; whether one of them found the key."""
+    control = core.with_name("control.bin")
+    control_n = write_control(control)
+    say("   Each was first tried on a file with a throwaway key in PEM and DER between random bytes.")
+    line = "   {:15} {:>8}  {:15}  {}"
+    missing, any_found = [], False
+    for tool in TOOLS:
+        name = tool.argv[0]
+        if tool.program is None:
+            missing.append(name)
             continue
-        begun = time.monotonic()
-        done = subprocess.run([*argv, str(core)], capture_output=True, timeout=60, check=False)
-        words, found = judge(done.stdout, core, n)
-        verdict = "FOUND THE KEY" if found else "did not find it"
-        say(f"   {argv[0]:12} {time.monotonic() - begun:5.2f} s   {verdict:16} {words}")
+        works = tool.run(control, control_n)[2]
+        seconds, words, found = tool.run(core, n)
+        any_found |= found
+        if tool.wants_keys and not works:
+            words += "; nor does it find the throwaway key, so this says little"
+        say(line.format(name, f"{seconds:.2f} s", "THE KEY" if found else "no signing key", words))
+    control.unlink()
+    if missing:
+        say(f"   not installed, left out: {', '.join(missing)}")
+    return any_found
 
 
-def run_immure(core: Path, jwks: Path) -> bool:
-    """Scan the core as a user would, then once more for a machine to read; whether both keys were found."""
+def run_immure(target: str, jwks: Path) -> bool:
+    """Scan as a user would, then once more for a machine to read; whether both keys were found."""
     program = str(Path(sys.executable).with_name("immure"))
-    say(f"   $ immure scan {core.name} --keys {jwks.name}\n")
-    subprocess.run([program, "scan", core.name, "--keys", jwks.name], cwd=core.parent, check=False)
-    argv = [program, "scan", core.name, "--keys", jwks.name, "--format", "json", "--quiet"]
-    done = subprocess.run(argv, cwd=core.parent, capture_output=True, check=False)
+    arguments = ["scan", target, "--keys", jwks.name]
+    say(f"   $ immure {' '.join(arguments)}\n")
+    subprocess.run([program, *arguments], cwd=jwks.parent, check=False)
+    argv = [program, *arguments, "--format", "json", "--quiet"]
+    done = subprocess.run(argv, cwd=jwks.parent, capture_output=True, check=False)
     if done.returncode != 1:  # 1: private keys found
         return False
     findings = [finding for image in json.loads(done.stdout)["images"] for finding in image["findings"]]
@@ -179,11 +284,25 @@ def main() -> int:
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="immure-demo-") as temporary:
         found = act(Path(temporary))
-    say(f"\nThe core is deleted again. {time.monotonic() - begun:.0f} seconds in all.")
+    say(f"\nCore and keys are deleted again. {time.monotonic() - begun:.0f} seconds in all.")
     return 0 if found else 1
 
 
 def act(directory: Path) -> bool:
+    """The incident, step by step, with the first way to a core that works."""
+    ways = ways_to_take()
+    for number, way in enumerate(ways, start=1):
+        try:
+            return act_with(directory, way)
+        except crash.DrillError as error:
+            last = number == len(ways)
+            say(f"   No core that way: {error}. {'' if last else 'Once more, another way.'}")
+    say("\n   No core can be had here: core_pattern is not ours to set, and there is no gdb that may attach.")
+    say("   So the signer is searched while it lives; the usual tools, which read files, are skipped.")
+    return act_with(directory, None)
+
+
+def act_with(directory: Path, take: Taking | None) -> bool:
     """The incident, step by step."""
     step(1, "A token signer starts. It makes its keys in memory and never writes them down.")
     target, port = start_signer(directory)
@@ -197,21 +316,33 @@ def act(directory: Path) -> bool:
         say(f"   It has signed {TOKENS} tokens; one was checked against its public keys, jwks.json:")
         for key in public["keys"]:
             say(f"   {key['kid']}: {key['kty']}, {key['alg']}, issuer {key['issuer']}")
+        if take is None:
+            step(2, "immure searches the living process, and is given nothing but the public keys.")
+            return conclude(run_immure(f"pid:{target.pid}", jwks))
 
         step(2, "It crashes.")
         core = directory / "signer.core"
-        how = take_core(target, core)
+        how = take(target, core)
     finally:
         target.stop()
     say(f"   {how}: {core.name}, {core.stat().st_size / 1e6:.1f} MB.")
 
-    step(3, "The usual tools search the core for the private key.")
-    run_usual_tools(core, uint(next(key["n"] for key in public["keys"] if key["kty"] == "RSA")))
+    step(3, "The usual tools search the core for the private keys.")
+    if run_usual_tools(core, uint(next(key["n"] for key in public["keys"] if key["kty"] == "RSA"))):
+        say("   So one of them found a key this time.")
 
     step(4, "immure searches it, and is given nothing but the public keys.")
-    found = run_immure(core, jwks)
+    return conclude(run_immure(core.name, jwks))
+
+
+def conclude(found: bool) -> bool:
+    """Say what came of it."""
     say()
-    say("   The signing keys are in the core." if found else "   The keys were NOT found: this is a bug.")
+    if found:
+        say("   Both signing keys are there: whoever gets this memory can sign tokens as the issuer.")
+        say("   To search a dump of your own: .venv/bin/immure scan DUMP --keys JWKS-FILE-OR-URL")
+    else:
+        say("   The keys were NOT found: this is a bug.")
     return found
 
 
