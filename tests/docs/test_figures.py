@@ -15,7 +15,7 @@ from immure.dumps.detect import FORMATS
 from immure.keymaterial.encodings import encodings, in_lines, secret_numbers
 from immure.keymaterial.key import RsaNumbers
 from immure.keymaterial.private import ec_from_scalar, okp_from_seed, rsa_from_prime
-from immure.scanning import plan
+from immure.scanning import plan, texts
 from immure.scanning.detectors import montgomery, rsa
 from immure.scanning.kernels import cpu
 
@@ -95,6 +95,7 @@ def test_the_stated_budgets_are_those_of_the_plan() -> None:
         ("more than {:,} candidates", plan.EDGE_CANDIDATES),
         ("more than {} keys", rsa.DIRECT_KEYS),
         ("at most {} bytes longer", montgomery.SLACK_BYTES),
+        ("texts of up to {:,} bytes together", texts.EVERYWHERE_BYTES),
     ],
 )
 def test_a_stated_figure_is_the_one_in_the_code(words: str, figure: int) -> None:

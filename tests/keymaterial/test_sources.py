@@ -223,6 +223,7 @@ ERRORS: dict[str, tuple[bytes, type[ImmureError], str]] = {
         "member 'n' is missing, too long or not base64url",
     ),
     "divisible modulus": (rsa_jwk(n=N * 3), KeyFormatError, "RSA modulus is divisible by 3"),
+    "less divisible modulus": (rsa_jwk(n=N * 4093), KeyFormatError, "RSA modulus has a factor below 4096"),
     "point off the curve": (
         json.dumps(jwk("P-256") | {"x": jwk("P-256")["y"]}).encode(),
         KeyFormatError,

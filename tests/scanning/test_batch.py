@@ -128,3 +128,10 @@ def test_a_thousand_moduli() -> None:
     candidates += [(factors[k], k) for k in (0, 777, 1999)]
     hits = {(tag, index) for tag, index, common in batched(moduli, candidates) if common.bit_length() > 100}
     assert hits == {(0, 0), (777, 388), (1999, 999)}
+
+
+def test_small_factors_are_no_hits_and_cost_nothing() -> None:
+    smooth = 4099**180
+    batch = Batch([smooth])
+    hits = [hit for value in range(4099, 4099 * 4000, 2 * 4099) for hit in batch.add(value, value)]
+    assert hits + batch.flush() == []

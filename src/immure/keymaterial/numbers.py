@@ -9,6 +9,7 @@ immure.errors.KeyFormatError: RSA modulus is divisible by 3
 
 from __future__ import annotations
 
+from functools import cache
 from math import gcd, prod
 
 from immure.errors import KeyFormatError
@@ -19,6 +20,7 @@ from immure.keymaterial.key import OKP_BYTES, EcNumbers, OkpCurve, OkpNumbers, R
 RSA_BITS = (512, 16384)
 _ODD_PRIMES = (3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
 _ODD_PRODUCT = prod(_ODD_PRIMES)
+_SMALL = 1 << 12
 
 
 def checked_rsa(n: int, e: int) -> RsaNumbers:
@@ -26,7 +28,8 @@ def checked_rsa(n: int, e: int) -> RsaNumbers:
 
     Raises:
         KeyFormatError: the size is out of :data:`RSA_BITS`, n or e is even, e is not in [3, n), or n has a
-            factor below 100.
+            factor below 4,096. Such a modulus is no key, and every few candidates of a search would have a
+            factor in common with it.
     """
     bits = n.bit_length()
     if not RSA_BITS[0] <= bits <= RSA_BITS[1]:
@@ -40,7 +43,19 @@ def checked_rsa(n: int, e: int) -> RsaNumbers:
     if gcd(n % _ODD_PRODUCT, _ODD_PRODUCT) != 1:
         factor = next(prime for prime in _ODD_PRIMES if n % prime == 0)
         raise KeyFormatError(f"RSA modulus is divisible by {factor}")
+    if gcd(_small_product() % n, n) != 1:
+        raise KeyFormatError(f"RSA modulus has a factor below {_SMALL}")
     return RsaNumbers(n, e)
+
+
+@cache
+def _small_product() -> int:
+    """The product of all primes below :data:`_SMALL`, made when it is first needed."""
+    sieve = bytearray([1]) * _SMALL
+    for number in range(2, int(_SMALL**0.5) + 1):
+        if sieve[number]:
+            sieve[number * number :: number] = bytes(len(range(number * number, _SMALL, number)))
+    return prod(number for number in range(2, _SMALL) if sieve[number])
 
 
 def checked_ec(curve: str, x: int, y: int) -> EcNumbers:

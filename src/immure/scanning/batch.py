@@ -84,7 +84,8 @@ class Batch:
         hits: list[tuple[int, int, int]] = []
         for index, rest in enumerate(remainders(product, self._tree)):
             n = self._moduli[index]
-            if gcd(int(rest), n) == 1:
+            # small factors, which only a modulus that is no key has, would cost a gcd for each candidate
+            if gcd(int(rest), n).bit_length() <= n.bit_length() // 4:
                 continue
             for value, tag in waiting:
                 common = gcd(value, n)

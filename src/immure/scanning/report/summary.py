@@ -67,7 +67,10 @@ def _reservation(image: ImageReport) -> str:
         return f", and the scan broke off: {error_words(image)}"
     if not image.not_searched:
         return ""
-    return f", but {bytes_words(bytes_not_searched(image.not_searched))} were not searched for everything"
+    lost = bytes_not_searched(image.not_searched)
+    if not lost:  # how much is missing is not always known
+        return f", but not everything could be searched: {visible(image.not_searched[0].reason)}"
+    return f", but {bytes_words(lost)} were not searched for everything"
 
 
 def error_words(image: ImageReport) -> str:
