@@ -85,10 +85,11 @@ class Batch:
         for index, rest in enumerate(remainders(product, self._tree)):
             n = self._moduli[index]
             # small factors, which only a modulus that is no key has, would cost a gcd for each candidate
-            if gcd(int(rest), n).bit_length() <= n.bit_length() // 4:
+            least = n.bit_length() // 4
+            if gcd(int(rest), n).bit_length() <= least:
                 continue
             for value, tag in waiting:
                 common = gcd(value, n)
-                if 1 < common < n:
+                if common.bit_length() > least and common < n:
                     hits.append((tag, index, common))
         return hits
