@@ -66,6 +66,17 @@ def test_device_is_written_to_and_not_replaced() -> None:
     assert not stat.S_ISREG(os.stat(os.devnull).st_mode)
 
 
+def test_pipe_by_the_name_of_its_descriptor() -> None:
+    reading, writing = os.pipe()
+    path = f"/dev/fd/{writing}"
+    check_writable(path)
+    with open_output(path) as stream:
+        stream.write("x")
+    assert os.read(reading, 10) == b"x"
+    os.close(reading)
+    os.close(writing)
+
+
 def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     with open_output(None) as stream:
         stream.write("x")

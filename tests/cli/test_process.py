@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -69,6 +70,15 @@ def test_ctrl_c_does_not_wait_for_native_code(tmp_path: Path) -> None:
     ]
     assert (tmp_path / "report.json").read_text() == "old"
     assert sorted(os.listdir(tmp_path)) == ["found.core", "report.json", "stuck.core"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_full_disk_is_no_bug_of_ours(tmp_path: Path) -> None:
+    command = f"{sys.executable} -c {shlex.quote(FAKE)} scan long-1.core > /dev/full"
+    (tmp_path / "long-1.core").touch()
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stderr == "immure: standard output: cannot write the report: No space left on device\n"
+    assert done.returncode == 2
 
 
 def test_no_escape_sequences_off_a_terminal(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO, cast
 
+from immure.cli.messages import silence_stdout
 from immure.errors import UsageError
 
 
@@ -24,10 +25,16 @@ def open_output(path: str | None, *, utf8: bool = True) -> Iterator[TextIO]:
     if path is None:
         if utf8 and isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")
-        yield sys.stdout
-        sys.stdout.flush()
+        try:
+            yield sys.stdout
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            silence_stdout()
+            raise UsageError(f"cannot write the report: {error.strerror}", path="standard output") from error
         return
-    target = Path(os.path.realpath(path))
+    target = _target(path)
     try:
         writer = _write_directly(target) if _is_special(target) else _replace(target)
         with writer as stream:
@@ -38,11 +45,17 @@ def open_output(path: str | None, *, utf8: bool = True) -> Iterator[TextIO]:
 
 def check_writable(path: str) -> None:
     """Refuse an output that cannot be written before hours are spent on a scan."""
-    target = Path(os.path.realpath(path))
+    target = _target(path)
     if target.is_dir():
         raise UsageError("cannot write the report: this is a directory", path=path)
     if not os.access(target if _is_special(target) else target.parent, os.W_OK):
         raise UsageError("cannot write the report: no such directory, or no permission", path=path)
+
+
+def _target(path: str) -> Path:
+    """The file that ``path`` leads to. Pipes are not followed: ``/dev/stdout`` leads to a name that no file
+    has."""
+    return Path(path) if _is_special(Path(path)) else Path(os.path.realpath(path))
 
 
 def _is_special(target: Path) -> bool:
