@@ -232,6 +232,58 @@ def test_noise_never_writes_past_its_room() -> None:
         assert list(out)[2 * room :] == [-1] * (16 - 2 * room)
 
 
+# ---- ends that look random ----
+
+
+@given(st.lists(st.sampled_from(["random", "base64", "extremes", "float", "hex"]), max_size=6), SEEDS)
+@settings(deadline=None)
+def test_ends(kinds: list[str], seed: int) -> None:
+    """Of runs of all lengths, in any order, the answers of the same workspace."""
+    rng = random.Random(seed)
+    memory = b"".join(
+        stretch(kind, 8 * rng.choice([3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 20, 40]), rng.getrandbits(20))
+        + stretch(rng.choice(kinds), 8 * rng.choice([0, 1, 8, 9]), seed)
+        + bytes(8 * rng.choice([0, 1, 2, 5]))
+        for kind in kinds
+    )
+    space = loaded(memory)
+    for _ in range(2):
+        if not space.find_runs():
+            return
+        space.find_quiet_runs(0)
+        strict, loose = space.quiet_strict.pairs(), space.quiet_loose.pairs()
+        for _ in range(4):
+            least, most = rng.choice([56, 64, 80, 96, 128]), rng.choice([64, 80, 104, 400, 1 << 40])
+            assert space.random_ends(least, most).pairs() == reference.random_ends(memory, loose, least, most)
+            assert space.of_length(least, most).pairs() == reference.of_length(loose, least, most)
+            whole, head = rng.choice([(NEVER_LONG, 0), (100, 32), (64, 64)])
+            expected = reference.binary_ends(memory, strict, most, whole, head)
+            assert space.binary_ends(most, whole, head).pairs() == expected
+        memory = memory[len(memory) // 16 * 8 :]
+        space.view[: len(memory)] = memory
+        space.set_length(len(memory))
+
+
+def ends(inside: bytes, at_end: bool) -> bytes:
+    """A run of text with ``inside`` sixteen bytes in from one of its ends."""
+    text = stretch("base64", 400, 4)
+    return text[:400] + inside + text[:16] if at_end else text[:16] + inside + text[:400]
+
+
+@pytest.mark.parametrize("at_end", [False, True])
+@pytest.mark.parametrize(
+    ("different", "top_bits", "found"), [(38, 12, False), (39, 11, False), (39, 12, True), (64, 32, True)]
+)
+def test_what_makes_a_random_end(at_end: bool, different: int, top_bits: int, found: bool) -> None:
+    low = [k % (different - top_bits) for k in range(64 - top_bits)]
+    memory = ends(bytes([0x80 + k for k in range(top_bits)] + [0x20 + k for k in low]), at_end)
+    assert len(set(memory[16:80] if not at_end else memory[-80:-16])) == different
+    space = loaded(memory)
+    assert space.find_runs()
+    space.find_quiet_runs(0)
+    assert bool(space.random_ends(64, 1 << 40).pairs()) == found
+
+
 # ---- which windows are visited ----
 
 

@@ -90,8 +90,14 @@ def _top_bits(data: bytes) -> int:
     return sum(byte >> 7 for byte in data)
 
 
+def _without_first_word(run: Run) -> Run:
+    """Runs begin a word early; at the beginning of the buffer there is none to spare."""
+    start, end = run
+    return (start + 8, end) if start > 0 and end - start > 8 else run
+
+
 def random_ends(memory: bytes, quiet_loose: Sequence[Run], min_bytes: int, max_bytes: int) -> list[Run]:
-    """Of the runs of ``min_bytes`` to ``max_bytes``, and of one word more than a loose run has at least,
+    """Of the runs of ``min_bytes`` to ``max_bytes``, and of two words more than a loose run has at least,
     those that look random 16 bytes in from one end or the other: by 64 bytes, or where there are not so many,
     by all but the first and the last word."""
 
@@ -104,24 +110,28 @@ def random_ends(memory: bytes, quiet_loose: Sequence[Run], min_bytes: int, max_b
             return is_random(memory[start + 8 : end - 8])
         return any(len(set(data)) > 38 and _top_bits(data) >= 12 for data in (inside[:64], inside[-64:]))
 
-    least = max(min_bytes, 8 * (LOOSE_WORDS + 1))
-    return [run for run in quiet_loose if least <= run[1] - run[0] <= max_bytes and looks_random(*run)]
+    long = [run for run in quiet_loose if run[1] - run[0] >= 8 * (LOOSE_WORDS + 2)]
+    return of_length([run for run in long if looks_random(*run)], min_bytes, max_bytes)
 
 
 def of_length(quiet_loose: Sequence[Run], min_bytes: int, max_bytes: int) -> list[Run]:
-    """The runs of ``min_bytes`` to ``max_bytes``."""
-    return [run for run in quiet_loose if min_bytes <= run[1] - run[0] <= max_bytes]
+    """The runs of ``min_bytes`` to ``max_bytes``, without their first word."""
+    return [_without_first_word(run) for run in quiet_loose if min_bytes <= run[1] - run[0] <= max_bytes]
 
 
-def binary_ends(memory: bytes, quiet_strict: Sequence[Run], max_bytes: int) -> list[Run]:
+def binary_ends(
+    memory: bytes, quiet_strict: Sequence[Run], max_bytes: int, whole: int = NEVER_LONG, head: int = 0
+) -> list[Run]:
     """The runs of 48 to ``max_bytes`` bytes in the first or the last 48 of which five or more have their top
-    bit set: not text."""
-    return [
-        (start, end)
-        for start, end in quiet_strict
-        if 48 <= end - start <= max_bytes
-        and (_top_bits(memory[start : start + 48]) >= 5 or _top_bits(memory[end - 48 : end]) >= 5)
-    ]
+    bit set, and which are no text therefore; without their first word, and of those longer than ``whole``,
+    ``head`` bytes."""
+    found = []
+    for start, end in quiet_strict:
+        data = memory[start:end]
+        if 48 <= len(data) <= max_bytes and max(_top_bits(data[:48]), _top_bits(data[-48:])) >= 5:
+            first, _ = _without_first_word((start, end))
+            found.append((first, min(end, first + head) if len(data) > whole else end))
+    return found
 
 
 # ---- windows ----

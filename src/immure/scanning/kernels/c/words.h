@@ -98,7 +98,7 @@ size_t rsa_exponents(const uint8_t *buf, size_t nbytes, const int64_t *runs, siz
                      size_t width, const uint64_t *factors, const uint32_t *shifts, size_t count, size_t step,
                      size_t long_bytes, size_t edge, int64_t *out, size_t cap, int64_t *position, uint64_t *counts);
 
-/* Windows of `width` bytes whose bytes look drawn at random (distinct values, set bits): candidates for constants such as R^2 mod p. Only in
+/* Windows of `width` bytes (a multiple of 8) whose bytes look drawn at random (distinct values, set bits): candidates for constants such as R^2 mod p. Only in
  * runs of at most max_run bytes. */
 size_t random_windows(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, size_t width,
                       size_t step, size_t long_bytes, size_t edge, size_t max_run, int64_t *out, size_t cap,
