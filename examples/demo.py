@@ -317,6 +317,7 @@ def act_with(directory: Path, take: Taking | None) -> bool:
         for key in public["keys"]:
             say(f"   {key['kid']}: {key['kty']}, {key['alg']}, issuer {key['issuer']}")
         if take is None:
+            check_readable(target.pid)
             step(2, "immure searches the living process, and is given nothing but the public keys.")
             return conclude(run_immure(f"pid:{target.pid}", jwks))
 
@@ -333,6 +334,14 @@ def act_with(directory: Path, take: Taking | None) -> bool:
 
     step(4, "immure searches it, and is given nothing but the public keys.")
     return conclude(run_immure(core.name, jwks))
+
+
+def check_readable(pid: int) -> None:
+    """Say it if this machine (Yama's ptrace_scope, a container) keeps the memory of our processes from us."""
+    try:
+        Path(f"/proc/{pid}/mem").open("rb").close()
+    except OSError as error:
+        raise SystemExit(f"   Nor may we read its memory: {error.strerror}. Run this as root.") from None
 
 
 def conclude(found: bool) -> bool:
