@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Final
 
 from immure.dumps.dump import Image
 from immure.keymaterial.key import Numbers, Origin, PublicKey
 from immure.keymaterial.structures import Hit, PrivateHit
-from immure.scanning.finding import Occurrence
+from immure.scanning.finding import NotSearched, Occurrence
 from immure.scanning.keyset import KeySet
 from immure.scanning.occurrences import occurrence
 from immure.scanning.proofs import Proof, proof_of_private
+
+#: Public keys of an image that are searched for besides those that the user named.
+MOST_KEYS: Final = 10_000
+#: What does not search for the others.
+_DETECTORS: Final = ("rsa", "montgomery", "ec")
 
 
 class Harvest:
@@ -27,6 +33,8 @@ class Harvest:
         self._public = public
         self._private = private
         self._doubtful: list[PrivateHit] = []
+        self._harvested = 0
+        self.not_searched: list[NotSearched] = []
         self.proofs: dict[Numbers, Proof] = {}
         self._places: dict[Numbers, list[tuple[int, int, str]]] = defaultdict(list)
 
@@ -37,8 +45,19 @@ class Harvest:
                 self._take_private(hit)
             else:
                 self._doubtful.append(hit)
-        elif self._public:
+        elif self._public and hit.key_numbers in self._keys:
             self._keys.add(_key(hit.key_numbers, hit), "harvested")
+        elif self._public:
+            self._harvested += 1
+            if self._harvested <= MOST_KEYS:
+                self._keys.add(_key(hit.key_numbers, hit), "harvested")
+            elif not self.not_searched:
+                reason = (
+                    f"more than {MOST_KEYS} public keys in the image: those from here on are not searched for"
+                )
+                self.not_searched += [
+                    NotSearched(hit.offset, hit.length, name, reason) for name in _DETECTORS
+                ]
 
     def settle(self) -> None:
         """Bare scalars in scraps of structures count if their public half turned up somewhere."""

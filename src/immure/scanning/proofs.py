@@ -69,6 +69,8 @@ def prove_prime(public: RsaNumbers, value: int, secret: str, offset: int) -> Pro
     least = public.n.bit_length() // 4
     if not least < factor.bit_length() < public.n.bit_length() - least + 1:
         return None
+    if min(factor, public.n // factor).bit_length() < public.n.bit_length() // 4:
+        return None  # a small factor, as any number has that is no RSA modulus
     try:
         private = rsa_from_prime(public, factor)
     except KeyFormatError:

@@ -103,6 +103,7 @@ class ImageScan:
                 self._texts.add(surveyed.texts)
         self._image.settle()
         self._harvest.settle()
+        self.report.not_searched += self._harvest.not_searched
         self._prove(self._harvest.proofs.values())
         return counts
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from immure.dumps.dump import Reader
-from immure.keymaterial.structures import ANCHORS, Hit, parse_at
+from immure.keymaterial.structures import ANCHORS, Hit, PublicHit, parse_at
 from immure.scanning.chunks import Chunk, load, unread
 from immure.scanning.finding import NotSearched
 from immure.scanning.kernels.cpu import Anchors, Workspace, text_runs
@@ -22,6 +22,8 @@ from immure.scanning.texts import Texts, decode_texts, shifted
 ANCHOR_PAD: Final = 16
 #: Anchors parsed in one chunk; a chunk that has more (hostile, or a table of them) is searched up to there.
 ANCHOR_LIMIT: Final = 1 << 16
+#: Of those, so many that are none: each may cost a millisecond.
+FAILURE_LIMIT: Final = 1 << 14
 #: Shortest run of base64 or hex characters that is decoded: 32 bytes take 43 and 64.
 TEXT_CHARS: Final = 42
 
@@ -64,14 +66,18 @@ class Surveyor:
     def _structures(self, space: Workspace, chunk: Chunk, result: Surveyed) -> None:
         places, searched = self._anchors.find(space, pad=ANCHOR_PAD, limit=ANCHOR_LIMIT)
         view = space.view[: space.length]
+        failures = 0
         for at, index in places:
             if chunk.start <= chunk.read_start + at < chunk.stop:
-                result.hits.extend(
-                    shifted(hit, chunk.read_start) for hit in parse_at(view, ANCHORS[index], at)
-                )
+                hits = parse_at(view, ANCHORS[index], at)
+                result.hits.extend(shifted(hit, chunk.read_start) for hit in hits)
+                failures += not any(isinstance(hit, PublicHit) or hit.proved for hit in hits)
+                if failures > FAILURE_LIMIT:
+                    searched = at
+                    break
         stopped = chunk.read_start + searched
         if searched < space.length and stopped < chunk.stop:
-            reason = f"more than {ANCHOR_LIMIT} possible structures in one chunk"
+            reason = "too many possible structures in one chunk"
             start = max(stopped, chunk.start)
             result.not_searched.append(NotSearched(start, chunk.stop - start, "structure", reason))
 

@@ -91,7 +91,9 @@ class ScalarDetector(Detector):
                 if width not in different:
                     fitting = _fitting(found[counted], len(memory) - width)
                     if self._strict and width > STRICT_WIDTH:
-                        fitting = also_random(memory, fitting, (width - STRICT_WIDTH) // 8 * 8)
+                        # of P-521 the top limb has nine bits
+                        behind = (min(width, 2 * STRICT_WIDTH) - STRICT_WIDTH) // 8 * 8
+                        fitting = also_random(memory, fitting, behind)
                     different[width] = unique(memory, fitting, width)
                 result.proofs += self._search(memory, different[width], points, layout, kind, chunk)
             if family not in ("25519", "448"):
