@@ -12,10 +12,10 @@ PEERS := rsakeyfind:rsakeyfind aeskeyfind:aeskeyfind gitleaks:gitleaks yara:yara
 BUILT_FROM := pyproject.toml uv.lock setup.py $(wildcard src/immure/scanning/kernels/build_*.py src/immure/scanning/kernels/c/*)
 SECONDS ?= 60
 
-.PHONY: help setup demo test lint bench drill fuzz docs ci clean
+.PHONY: help setup demo test lint bench drill fuzz sanitize docs ci clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## crash a real token signer, scan the core with its public JWKS, and see what the usual tools say
 	@scripts/packages offer "crashes and searches that the demonstration compares with" gdb:gdb $(PEERS)
@@ -44,6 +44,9 @@ drill: .venv/.drill ## crash real signers of many stacks, and hold every finding
 fuzz: setup ## run every fuzz harness for SECONDS (60) each
 	@bad=0; for harness in fuzz/fuzz_*.py; do \
 	  echo "== $$harness"; $(PYTHON) $$harness --seconds $(SECONDS) || bad=1; done; exit $$bad
+
+sanitize: setup ## run the kernels' tests and fuzz harness with memory and arithmetic checked (SECONDS each)
+	@scripts/sanitize $(SECONDS)
 
 docs: .make/docs/.synced ## build the documentation site into build/site
 	.make/docs/bin/python -m sphinx -q -W --keep-going -b html docs build/site

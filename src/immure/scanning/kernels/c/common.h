@@ -13,8 +13,8 @@
 #error "the kernels assume a little-endian machine (images of any byte order can be scanned on one)"
 #endif
 
-/* Compiled several times, for newer and newer vector units, and chosen when the library is loaded. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+/* Compiled several times, for newer and newer vector units, and chosen when the library is loaded (unless only the first of them is to be tested). */
+#if !defined(IMMURE_NO_CLONES) && defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 #define VECTOR_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
 #define VECTOR_CLONES
