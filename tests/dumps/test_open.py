@@ -34,7 +34,7 @@ def test_every_format_by_content(tmp_path, name, data):
     ("target", "words"),
     [
         ("/nonexistent/file", "^/nonexistent/file: cannot be opened: No such file or directory$"),
-        ("bad\0name", "cannot be opened: embedded null"),
+        ("bad\0name", "cannot be opened: (stat: )?embedded null"),
         ("/dev/null", "^/dev/null: is a character device, not a file$"),
         ("pid:", "is not of the form pid:N"),
         ("pid:-1", "is not of the form pid:N"),
