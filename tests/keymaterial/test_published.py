@@ -25,9 +25,21 @@ def test_a_fresh_key_is_not() -> None:
     assert where_published(PublicKey(keys.numbers(keys.key("P-256")), Origin("x"))) is None
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="looks into the openssl program")
-def test_every_key_in_the_openssl_program_is_known() -> None:
+LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
+PROGRAMS = {
+    "openssl": shutil.which("openssl"),
+    "libgcrypt": next(map(str, LIBRARIES.glob("libgcrypt.so.20")), None),
+    "libgnutls": next(map(str, LIBRARIES.glob("libgnutls.so.30")), None),
+    "libcrypto": next(map(str, LIBRARIES.glob("libcrypto.so.3")), None),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_key_in_a_program_or_library_is_known(name: str) -> None:
     """Other versions may have other keys; those that are there must be published ones."""
-    image = Path(str(shutil.which("openssl"))).read_bytes()
+    place = PROGRAMS[name]
+    if place is None:
+        pytest.skip(f"{name} is not installed, and it is what this looks into")
+    image = Path(place).read_bytes()
     found = {hit.private.public for hit in scan(image) if isinstance(hit, PrivateHit) and hit.proved}
     assert [numbers for numbers in found if where_published(PublicKey(numbers, Origin("x"))) is None] == []
