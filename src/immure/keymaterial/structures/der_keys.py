@@ -8,6 +8,7 @@ belong to something else: then the structure is taken to begin with the first pa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from immure.errors import KeyFormatError
 from immure.keymaterial import asn1
@@ -15,7 +16,7 @@ from immure.keymaterial.curves import CURVES, Curve
 from immure.keymaterial.der import Der, read_header
 from immure.keymaterial.key import OkpCurve
 from immure.keymaterial.numbers import checked_rsa
-from immure.keymaterial.private import EcPrivate, okp_from_seed
+from immure.keymaterial.private import EcPrivate, OkpPrivate, PrivateKey, okp_from_seed
 from immure.keymaterial.serialize import EC_PUBLIC_KEY
 from immure.keymaterial.structures.hits import Buffer, Hit, PrivateHit, PublicHit, window
 
@@ -67,9 +68,23 @@ def _pkcs8(buffer: Buffer, at: int) -> Sequence[Hit]:
         if start is not None:
             outer = Der(data, start)
             private = asn1.read_pkcs8(outer)
-            return (PrivateHit(private, begin + start, outer.at - start, "pkcs8-der"),)
+            return (PrivateHit(private, begin + start, outer.at - start, "pkcs8-der", _tells(private)),)
     private = asn1.read_pkcs8_body(Der(data, at - begin, peek.at))
-    return (PrivateHit(private, begin + place, peek.at - place, "pkcs8-der"),)
+    return (PrivateHit(private, begin + place, peek.at - place, "pkcs8-der", _tells(private)),)
+
+
+def _tells(private: PrivateKey) -> bool:
+    """Whether the structure alone proves that it is a key.
+
+    Behind the prefix of RFC 8410, a constant of many programs, any bytes are one. They have to look random at
+    least; of random ones, three in a million do not.
+    """
+    if not isinstance(private, OkpPrivate):
+        return True
+    seed = private.seed.reveal()
+    least, high = len(seed) // 2, sum(byte >> 7 for byte in seed)
+    steps = {(after - before) % 256 for before, after in pairwise(seed)}
+    return min(len(set(seed)), len(steps)) > least and len(seed) // 8 <= high <= len(seed) - len(seed) // 8
 
 
 def _start(data: bytes, content: int, stop: int, *, exact: bool = True) -> int | None:
