@@ -6,10 +6,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 from immure.keymaterial.structures import Hit
-from immure.keymaterial.texts import structures_in_text, text_name
+from immure.keymaterial.texts import decode_text_runs, structures_in_text, text_name
 from immure.scanning.chunks import Chunk
 from immure.scanning.detectors.rsa import ExponentDetector, PrimeDetector
 from immure.scanning.finding import NotSearched
@@ -27,6 +28,11 @@ EVERYWHERE_BYTES: Final = 1 << 16
 _ENDS: Final = Windows(1, 0, 1)
 #: Anchors in the decoded texts of one chunk that are followed up.
 _ANCHOR_LIMIT: Final = 1 << 14
+#: What stands between two runs that are lines of one text. Of a line end written as ``\\n``, the n belongs to
+#: the run behind it.
+_LINE_ENDS: Final = frozenset({b"\n", b"\r\n", b"\\", b"\\r\\"})
+#: A last line may be too short to be a run.
+_SHORT_LINE: Final = 48
 #: Widths of scalars and seeds in bytes.
 _SCALARS: Final = (32, 48, 56, 57, 66)
 
@@ -57,8 +63,37 @@ def decode_texts(
     }
     view = space.view[: space.length]
     hits = [hit for index in sorted(suspicious) for hit in structures_in_text(view, *runs[index])]
-    there = tuple((chunk.read_start + start, length, kind) for start, length, kind in runs)
+    lines = _several_lines(view, runs)
+    _append(decoded, view, lines, len(runs))
+    there = tuple((chunk.read_start + start, length, kind) for start, length, kind in (*runs, *lines))
     return Texts(decoded, there), hits
+
+
+def _several_lines(view: memoryview, runs: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Texts of which two or more runs are the lines: a long number in PEM stands in no single one of them."""
+    found: list[tuple[int, int, int]] = []
+    for (start, length, kind), (behind, more, other) in pairwise(runs):
+        gap = bytes(view[start + length : behind]) if behind - start - length <= 8 else b""
+        if kind != other or gap.replace(b"\0", b"") not in _LINE_ENDS:
+            continue
+        end = behind + more
+        if found and found[-1][0] + found[-1][1] == start + length:
+            found[-1] = (found[-1][0], end - found[-1][0], kind)
+        else:
+            found.append((start, end - start, kind))
+    return found
+
+
+def _append(
+    decoded: DecodedTexts, view: memoryview, texts: Sequence[tuple[int, int, int]], index: int
+) -> None:
+    """Decode further texts, whose numbers begin at ``index``, as the native code does."""
+    data, places = decoded.data, decoded.places
+    for number, (start, length, kind) in enumerate(texts, start=index):
+        for piece in decode_text_runs(view, start, length + _SHORT_LINE, kind):
+            places.append((len(data), len(piece.data), number, piece.phase))
+            data += piece.data
+            data += bytes(-len(data) % 8 + 16)
 
 
 def shifted(hit: Hit, by: int) -> Hit:
