@@ -10,7 +10,9 @@ there, if any.
 ['okp-oid', 'okp-seed']
 >>> hit, = parse_at(image, ANCHOR_BY_NAME["okp-oid"], image.index(ANCHOR_BY_NAME["okp-oid"].needle))
 >>> hit.encoding, hit.offset, hit.length, hit.proved
-('pkcs8-der', 3, 48, True)
+('pkcs8-der', 3, 48, False)
+
+Not proved, because any 32 bytes behind such a prefix would do as a seed: it takes the public half as well.
 """
 
 from immure.keymaterial.structures.anchors import ANCHOR_BY_NAME, ANCHORS, parse_at
