@@ -1,67 +1,117 @@
-"""The front door: what happens to the others if one target cannot be read."""
+"""The front door of the library."""
 
 from __future__ import annotations
 
-import os
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.keymaterial import formats, keys
 
 import immure
 from immure.errors import ImageError, KeySourceError, UsageError
-from immure.synth import build_elf_core, ordinary_memory
-from immure.synth.elf import Segment
-
-OPTIONS = immure.ScanOptions(threads=1)
+from immure.keymaterial.key import PublicKey
+from scanning.material import PAGE, forms, planted, public
 
 
-def core(directory: Path, name: str) -> str:
-    """A core with a whole private key in it."""
-    memory = bytes(ordinary_memory(8192, seed=1)) + formats.pkcs8_pem(keys.key("Ed25519"))
-    path = directory / name
-    path.write_bytes(build_elf_core([Segment(0x5000_0000, memory, 6)]).data)
-    return str(path)
+@pytest.fixture
+def core(tmp_path: Path) -> Path:
+    path = tmp_path / "memory.raw"
+    path.write_bytes(planted(forms("P-256")["d", "be"], PAGE))
+    return path
 
 
-def test_target_that_does_not_exist_costs_no_report(tmp_path: Path) -> None:
-    good, other, absent = core(tmp_path, "a.core"), core(tmp_path, "b.core"), str(tmp_path / "none.core")
-    report = immure.scan_report([absent, good, "pid:4194999", other], options=OPTIONS)
-    assert [(image.path, image.format, len(image.findings)) for image in report.images] == [
-        (absent, "none", 0),
-        (good, "elf-core", 1),
-        ("pid:4194999", "none", 0),
-        (other, "elf-core", 1),
-    ]
-    assert report.images[0].error == "cannot be opened: No such file or directory"
-    assert report.images[2].error == "there is no process 4194999"
+@pytest.fixture
+def jwks(tmp_path: Path) -> Path:
+    path = tmp_path / "jwks.json"
+    path.write_text(
+        json.dumps({"keys": [public(kind).to_jwk() | {"kid": kind} for kind in ("P-256", "RSA-1024")]})
+    )
+    return path
+
+
+KEYS: list[tuple[str, Callable[[Path], object]]] = [
+    ("a path", lambda jwks: jwks),
+    ("a text", str),
+    ("a key", lambda _: public("P-256")),
+    ("a list of paths", lambda jwks: [jwks]),
+    ("a mixture", lambda jwks: [public("P-256"), str(jwks)]),
+    ("an iterator", lambda jwks: iter([jwks])),
+]
+
+
+@pytest.mark.parametrize("make", [row[1] for row in KEYS], ids=[row[0] for row in KEYS])
+def test_keys_may_be_given_in_many_ways(make: Callable[[Path], object], core: Path, jwks: Path) -> None:
+    [finding] = immure.scan(core, keys=make(jwks))  # type: ignore[arg-type]
+    assert (finding.key.numbers, finding.kind) == (public("P-256").numbers, "named")
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_targets_may_be_one_or_several(several: bool, core: Path) -> None:
+    targets = [core, str(core)] if several else core
+    report = immure.scan_report(targets, keys=public("P-256"))
+    assert [len(image.findings) for image in report.images] == [1] * (1 + several)
+    assert len(report.findings) == 1 + several
+    assert report.keys == [public("P-256")]
+    assert report.statistics["images"] == 1 + several
+
+
+def test_load_keys(jwks: Path) -> None:
+    keys = immure.load_keys(jwks)
+    assert all(isinstance(key, PublicKey) for key in keys)
+    assert [key.origin.kid for key in keys] == ["P-256", "RSA-1024"]
+
+
+def test_nothing_is_scanned_before_it_is_asked_for_but_options_are_checked_at_once(core: Path) -> None:
+    with pytest.raises(UsageError):
+        immure.scan(core, options=immure.ScanOptions(threads=0))
+    with pytest.raises(UsageError):
+        immure.scan_report(core, options=immure.ScanOptions(detectors=("nonsense",)))
+
+
+def test_what_cannot_be_read_raises_last(core: Path, tmp_path: Path) -> None:
+    findings = immure.scan([tmp_path / "absent", core], keys=public("P-256"))
+    assert next(findings).key.label == "P-256"
+    with pytest.raises(ImageError) as caught:
+        next(findings)
+    assert caught.value.path == str(tmp_path / "absent")
+    report = immure.scan_report([tmp_path / "absent", core], keys=public("P-256"))
+    assert [image.error is None for image in report.images] == [False, True]
     assert not report.complete
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_target_that_may_not_be_read_costs_no_report(tmp_path: Path) -> None:
-    good, closed = core(tmp_path, "a.core"), core(tmp_path, "b.core")
-    os.chmod(closed, 0)
-    report = immure.scan_report([closed, good], options=OPTIONS)
-    assert [image.error for image in report.images] == ["cannot be opened: Permission denied", None]
+def test_a_source_without_keys_is_an_error(core: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeySourceError):
+        immure.load_keys(tmp_path / "absent.json")
+    with pytest.raises(KeySourceError):
+        list(immure.scan(core, keys=tmp_path / "absent.json"))
 
 
-def test_findings_come_before_the_error(tmp_path: Path) -> None:
-    good, absent = core(tmp_path, "a.core"), [str(tmp_path / f"none{number}") for number in range(30)]
-    found = immure.scan([absent[0], good, *absent[1:]], options=OPTIONS)
-    assert next(found).key.label == "Ed25519"
-    with pytest.raises(ImageError, match="none0: cannot be opened: No such file or directory") as caught:
-        next(found)
-    assert caught.value.path == absent[0]
-    assert str(caught.value).count(absent[0]) == 1
-    notes = caught.value.__notes__
-    assert notes[0] == f"{absent[1]}: cannot be opened: No such file or directory"
-    assert notes[-1] == "and 9 more"
-    assert len(notes) == 21
+class Recorder:
+    def __init__(self) -> None:
+        self.events: list[tuple[str, object]] = []
+
+    def start(self, path: str, total: int | None) -> None:
+        self.events.append(("start", total))
+
+    def phase(self, name: str) -> None:
+        self.events.append(("phase", name))
+
+    def advance(self, count: int) -> None:
+        self.events.append(("advance", count))
+
+    def finish(self, path: str) -> None:
+        self.events.append(("finish", path))
 
 
-def test_mistakes_are_told_at_the_call(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="unknown detector"):
-        immure.scan(str(tmp_path), options=immure.ScanOptions(detectors=("dsa",)))
-    with pytest.raises(KeySourceError, match="no-such-file: No such file"):
-        immure.scan(str(tmp_path), keys="no-such-file")
+def test_progress_is_told_in_order(core: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    recorder = Recorder()
+    list(immure.scan(core, keys=public("P-256"), progress=recorder))
+    size = core.stat().st_size
+    phases = [value for name, value in recorder.events if name == "phase"]
+    assert recorder.events[0] == ("start", size)
+    assert recorder.events[-1] == ("finish", str(core))
+    assert phases[:2] == ["survey", "search"]
+    first = recorder.events[2 : recorder.events.index(("phase", "search"))]
+    assert sum(int(str(count)) for name, count in first if name == "advance") == size
+    assert capfd.readouterr() == ("", "")

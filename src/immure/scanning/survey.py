@@ -12,7 +12,8 @@ from typing import Final
 
 from immure.dumps.dump import Reader
 from immure.keymaterial.structures import ANCHORS, Hit, PublicHit, parse_at
-from immure.scanning.chunks import Chunk, load, unread
+from immure.keymaterial.texts import MAX_TEXT
+from immure.scanning.chunks import OVERLAP, Chunk, load, unread
 from immure.scanning.finding import NotSearched
 from immure.scanning.kernels.cpu import Anchors, Workspace, text_runs
 from immure.scanning.plan import Counts, count
@@ -83,7 +84,15 @@ class Surveyor:
 
     def _text(self, space: Workspace, chunk: Chunk, result: Surveyed) -> None:
         low, high = chunk.start - chunk.read_start, chunk.stop - chunk.read_start
-        runs = [run for run in text_runs(space, pad=ANCHOR_PAD, min_chars=TEXT_CHARS) if low <= run[0] < high]
+        runs = []
+        for start, length, kind in text_runs(space, pad=ANCHOR_PAD, min_chars=TEXT_CHARS):
+            if low <= start < high:
+                runs.append((start, length, kind))
+            elif start < low and start + length > low + OVERLAP:
+                # it goes on behind what was read with the chunk before: take the rest, and so much of what
+                # was read as a structure may take up; whole characters of UTF-16 are left out
+                cut = (low + OVERLAP - MAX_TEXT - start) // 2 * 2
+                runs.append((start + cut, length - cut, kind))
         if runs:
             result.texts, hits = decode_texts(space, runs, chunk, self._anchors)
             result.hits.extend(shifted(hit, chunk.read_start) for hit in hits)
