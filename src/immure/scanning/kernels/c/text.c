@@ -295,7 +295,7 @@ size_t text_decode(const uint8_t *buf, size_t nbytes, const int64_t *texts, size
     for (size_t t = 0; t < count; t++) {
         int64_t start = texts[3 * t], length = texts[3 * t + 1], kind = texts[3 * t + 2];
         int width = kind > WIDE ? 2 : 1, hex = kind % 2 == 0;
-        if (start < 0 || length < 0 || start + length > (int64_t)nbytes) continue;
+        if (start < 0 || length < 0 || length > (int64_t)nbytes || start > (int64_t)nbytes - length) continue;
         for (int phase = 0; phase < (hex ? 2 : 4); phase++) {
             int64_t chars = length / width - phase, most = chars + 32;
             if (chars <= 0 || at + most > (int64_t)out_bytes) continue;
