@@ -19,7 +19,7 @@ TEXTS = frozenset(
 #: Encodings that are found as the only copy, and the multiple of bytes at which (1: anywhere).
 RSA_PRIMES = {"le64": 1, "be": 1, "be32w": 4, "py30": 4, "be64w": 8, "smi28": 8} | dict.fromkeys(TEXTS, 1)
 RSA_EXPONENTS = {"be": 1, "le64": 8} | dict.fromkeys(TEXTS, 1)
-EC_SCALARS = {"le64": 1, "be": 1, "be-minimal": 1, "be32w": 1, "py30": 8} | dict.fromkeys(TEXTS, 1)
+EC_SCALARS = {"le64": 1, "be": 1, "be32w": 1, "py30": 8} | dict.fromkeys(TEXTS, 1)
 BYTES = {"raw": 1} | dict.fromkeys(TEXTS, 1)
 DER = {"pkcs1-der": 1, "sec1-der": 1, "pkcs8-der": 1}
 ALONE: dict[str, dict[str, dict[str, int]]] = {
@@ -47,7 +47,7 @@ NEVER_ALONE = {
     "scalar_mod": "of Ed25519 and Ed448: the search reads windows as seeds and as scalars to be clamped",
 }
 #: Encodings that the search does not read, but the sweep lists. Pieces of base64 lack bits of the number.
-#: ``le-minimal`` (P-521) is read where zeros follow it, as they do in ``le64``.
+#: The minimal forms of P-521 are read only where zeros stand beside them, as in the full ones.
 ONLY_SWEPT = ("limb52", "decimal", "base64-", "base64url-", "-minimal")
 #: RSA-1040: primes whose size is no multiple of 64 bits, and a modulus whose size is none of 128.
 ODD_SIZES = ("RSA-1040",)
