@@ -23,7 +23,7 @@ from immure.scanning.proofs import Proof
 POOL_BYTES: Final = 64 << 20
 #: Decoded bytes up to which numbers are searched for anywhere in them; beyond, in quick mode, at the ends of
 #: texts only.
-EVERYWHERE_BYTES: Final = 1 << 16
+EVERYWHERE_BYTES: Final = 1 << 17
 #: The windows at the ends of a text: its first and last byte may be one that belongs to no number (a sign).
 _ENDS: Final = Windows(1, 0, 1)
 #: Anchors in the decoded texts of one chunk that are followed up.
