@@ -1,0 +1,254 @@
+"""The scan of one image, from top to bottom: survey, search (which sweeps on its way), sweep of the rest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import TypeVar
+
+from immure.dumps.dump import Image, Missing
+from immure.keymaterial.key import Numbers, PublicKey
+from immure.keymaterial.published import where_published
+from immure.scanning.chunks import Chunk, for_each_chunk, load, plan_chunks, stream_chunks
+from immure.scanning.finding import Finding, ImageReport, NotSearched, Occurrence
+from immure.scanning.harvest import Harvest
+from immure.scanning.kernels.cpu import Workspace
+from immure.scanning.keyset import KeySet
+from immure.scanning.occurrences import Place, Sweeper, Sweeps, occurrence, tidy
+from immure.scanning.options import Progress, ScanOptions
+from immure.scanning.plan import Counts, Plan, make_plan
+from immure.scanning.proofs import Proof
+from immure.scanning.search import Searched, Searcher
+from immure.scanning.survey import Surveyor
+from immure.scanning.texts import TextPool
+
+#: Without structures or harvest the survey only counts: of images longer than this, one piece of so many
+#: bytes in SAMPLED_OF.
+SAMPLED_FROM = 64 << 20
+SAMPLE_BYTES = 1 << 20
+SAMPLED_OF = 16
+
+T = TypeVar("T")
+
+
+class ImageScan:
+    """The scan of one image. ``run`` does everything; its steps are the methods below it, in order."""
+
+    def __init__(self, image: Image, named: KeySet, options: ScanOptions, progress: Progress) -> None:
+        self._image = image
+        self._options = options
+        self._progress = progress
+        self._keys = named.copy()
+        self._proofs: dict[Numbers, Proof] = {}
+        self._sweeps = Sweeps()
+        self._texts = TextPool()
+        self._structure = "structure" in options.detectors
+        self._harvest = Harvest(self._keys, public=options.harvest, private=self._structure)
+        self.report = ImageReport(image.path, image.format, image.reader.size or 0)
+
+    def run(self) -> ImageReport:
+        """Survey the image, search it for its keys and the named ones, sweep for all places of those that are
+        there."""
+        began = time.perf_counter()
+        counts = self._sample() if self._is_only_counted() else self._survey()
+        plan = make_plan(self._options.mode, counts)
+        self._search_texts(plan)
+        self._search(plan)
+        self._sweep()
+        self._conclude()
+        self._describe(time.perf_counter() - began)
+        return self.report
+
+    def _is_only_counted(self) -> bool:
+        reads = self._structure or self._options.harvest
+        return not reads and (self._image.reader.size or 0) > SAMPLED_FROM
+
+    def _sample(self) -> Counts:
+        """Count windows here and there."""
+        counts = Counts()
+        surveyor = Surveyor(self._image.reader, structures=False, texts=False)
+        pieces = plan_chunks(self._image, SAMPLE_BYTES)
+        sampled = (piece for piece in pieces if piece.start // SAMPLE_BYTES % SAMPLED_OF == 0)
+        for _, surveyed in for_each_chunk(sampled, SAMPLE_BYTES, surveyor.examine, self._options.threads):
+            counts.add(surveyed.counts, SAMPLED_OF)
+        return counts
+
+    def _survey(self) -> Counts:
+        options, counts = self._options, Counts()
+        reads = self._structure or options.harvest
+        surveyor = Surveyor(self._image.reader, structures=reads, texts=reads)
+        stream = self._image.reader.size is None
+        chunks = (
+            stream_chunks(options.chunk_bytes) if stream else plan_chunks(self._image, options.chunk_bytes)
+        )
+        self._progress.phase("survey")
+        for chunk, surveyed in self._each(chunks, surveyor.examine):
+            if stream and surveyed.length <= chunk.start - chunk.read_start:
+                break
+            counts.add(surveyed.counts)
+            self.report.not_searched += surveyed.not_searched
+            for hit in surveyed.hits:
+                self._harvest.take(hit)
+            if surveyed.texts is not None:
+                self._texts.add(surveyed.texts)
+        self._image.settle()
+        self._harvest.settle()
+        self.report.not_searched += self._harvest.not_searched
+        self._prove(self._harvest.proofs.values())
+        return counts
+
+    def _search(self, plan: Plan) -> None:
+        size = self._image.reader.size or 0
+        searcher = Searcher(
+            self._image.reader, self._keys, plan, self._options.detectors, _is_jvm(self._image)
+        )
+        self.report.not_searched += searcher.not_searched(size)
+        for numbers, reason in searcher.unusable():
+            entry = self._keys.get(numbers)
+            if entry is not None and entry.kind == "named":
+                key = entry.key
+                self.report.warnings.append(f"{key.label} key {key.thumbprint} is not searched for: {reason}")
+        sweeps, first_read = self._sweeps, self._is_only_counted()
+
+        def examine(space: Workspace, chunk: Chunk) -> tuple[Searched, int, list[Place]]:
+            searched = searcher.examine(space, chunk)
+            return searched, *sweeps.examine(space, chunk)
+
+        if not searcher.detectors and not self._proofs:
+            return
+        self._progress.phase("search")
+        sweeps.prepare()
+        for chunk, (searched, known, places) in self._each(
+            plan_chunks(self._image, self._options.chunk_bytes), examine
+        ):
+            if first_read:
+                self.report.not_searched += searched.not_searched
+            sweeps.take(chunk, known, places)
+            self._prove(searcher.settle(searched))
+            sweeps.prepare()
+        self._prove(searcher.finish())
+
+    def _search_texts(self, plan: Plan) -> None:
+        self._prove(self._texts.search(self._keys, self._options.detectors, plan))
+        self.report.not_searched += self._texts.not_searched
+
+    def _prove(self, proofs: Iterable[Proof]) -> None:
+        for proof in proofs:
+            known = self._proofs.get(proof.public)
+            # a proof by a whole key or seed says more than one by a mere scalar, from which no seed follows
+            if known is None or (known.private is None and proof.private is not None):
+                self._proofs[proof.public] = proof
+                self._sweeps.add(proof)
+
+    def _sweep(self) -> None:
+        """Sweep what was searched before the last keys were proved."""
+        reader = self._image.reader
+
+        def examine(sweeper: Sweeper, space: Workspace, chunk: Chunk) -> list[Place]:
+            load(reader, chunk, space)
+            return sweeper.examine(space, chunk)
+
+        for sweeper, chunks in self._sweeps.rest():
+            self._progress.phase("sweep")
+            for _, places in self._each(chunks, partial(examine, sweeper)):
+                self._sweeps.found(places)
+
+    def _conclude(self) -> None:
+        found = self._harvest.occurrences(self._image)
+        for numbers, occurrences in self._sweeps.occurrences(self._image).items():
+            found.setdefault(numbers, []).extend(occurrences)
+        for numbers, proof in self._proofs.items():
+            entry = self._keys.get(numbers)
+            if entry is None:
+                continue
+            public_place = where_published(entry.key) if entry.kind != "named" else None
+            if public_place is not None:
+                self.report.warnings.append(_published(entry.key, proof, public_place))
+                continue
+            occurrences = tidy(_with_text(found.get(numbers, []), proof, self._image))
+            finding = Finding(entry.key, entry.kind, proof.words, occurrences, entry.others)
+            self.report.findings.append(finding)
+        self.report.findings.sort(
+            key=lambda finding: finding.occurrences[0].offset if finding.occurrences else 0
+        )
+
+    def _describe(self, seconds: float) -> None:
+        image, report = self._image, self.report
+        report.size = bytes_to_read(image) or 0
+        report.process, report.regions = image.process, image.regions
+        report.warnings += image.warnings
+        report.warnings += [
+            f"{key.label} key {key.thumbprint} is of a size that is not searched for"
+            for key in self._keys.unsearchable()
+        ]
+        missing = (*image.missing, *image.reader.faults())
+        if image.format == "process":
+            report.not_searched = _within_mappings(report.not_searched, image)
+        report.not_searched += [_missing(part, report.size) for part in dict.fromkeys(missing)]
+        report.not_searched.sort(key=lambda gap: (gap.offset, gap.length, gap.detector, gap.reason))
+        kinds = [entry.kind for entry in self._keys.entries()]
+        report.statistics.update(
+            seconds=round(seconds, 6),
+            keys_named=kinds.count("named"),
+            keys_harvested=kinds.count("harvested"),
+        )
+
+    def _each(
+        self, chunks: Iterable[Chunk], work: Callable[[Workspace, Chunk], T]
+    ) -> Iterator[tuple[Chunk, T]]:
+        for chunk, result in for_each_chunk(chunks, self._options.chunk_bytes, work, self._options.threads):
+            yield chunk, result
+            self._progress.advance(chunk.stop - chunk.start)
+
+
+def _published(key: PublicKey, proof: Proof, place: str) -> str:
+    return (
+        f"{key.label} key {key.thumbprint} at offset {proof.offset} is a published example key ({place}), not"
+        " reported"
+    )
+
+
+def _with_text(found: list[Occurrence], proof: Proof, image: Image) -> list[Occurrence]:
+    """The text in which a number was written is an occurrence, too, where the sweep knows no writing like it,
+    such as hex in both cases."""
+    if proof.text is None:
+        return found
+    length, encoding = proof.text
+    if any(proof.offset <= one.offset < proof.offset + length and one.whole for one in found):
+        return found
+    return [*found, occurrence(image, proof.offset, length, proof.secret, encoding)]
+
+
+def _is_jvm(image: Image) -> bool:
+    return image.format == "hprof" or any("libjvm" in region.name for region in image.regions)
+
+
+def bytes_to_read(image: Image) -> int | None:
+    """Bytes that can be searched; None if that is not known yet. Offsets in a process are addresses, between
+    which there is mostly nothing."""
+    if image.format == "process":
+        return sum(region.length for region in image.regions)
+    return image.reader.size
+
+
+def _within_mappings(gaps: Iterable[NotSearched], image: Image) -> list[NotSearched]:
+    """Gaps cut down to what is mapped; neighbouring mappings are taken together."""
+    spans: list[tuple[int, int]] = []
+    for region in image.regions:
+        if spans and spans[-1][1] == region.offset:
+            spans[-1] = (spans[-1][0], region.end)
+        else:
+            spans.append((region.offset, region.end))
+    result = []
+    for gap in gaps:
+        for first, last in spans:
+            start, stop = max(first, gap.offset), min(last, gap.offset + gap.length)
+            if start < stop:
+                result.append(NotSearched(start, stop - start, gap.detector, gap.reason, start))
+    return result
+
+
+def _missing(part: Missing, size: int) -> NotSearched:
+    offset = part.offset if part.offset is not None else size
+    return NotSearched(offset, part.length, "all", part.reason, part.address)
