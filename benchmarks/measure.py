@@ -81,8 +81,11 @@ def _own_memory(pid: int) -> int:
 
 
 def warm(path: Path) -> None:
-    """Read a file, so that it is in the page cache."""
+    """Read a file, so that it is in the page cache: anew, for pages that were written or have been there for
+    long may be scattered, and are then read at a third of the speed, by us and by everybody."""
     with path.open("rb", buffering=0) as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         while file.read(1 << 24):
             pass
 

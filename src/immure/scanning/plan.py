@@ -21,10 +21,9 @@ from immure.scanning.options import Mode
 Tier = Literal["all", "quiet", "near", "edges", "starts"]
 _TIERS: Final[tuple[Tier, ...]] = ("all", "quiet", "near", "edges", "starts")
 
-#: In the tier ``edges``: words from the ends of a run within which windows are visited at steps of a word
-#: (one may belong to something else, and at the end one was added), and at smaller steps.
-EDGE_WORDS: Final = 2
-EDGE_WORDS_UNALIGNED: Final = 1
+#: In the tier ``edges``: words from the ends of a run within which windows are visited. One may belong to
+#: something else.
+EDGE_WORDS: Final = 1
 #: In the tier ``near``: bytes from which on a run is long, and from its ends within which it is visited.
 NEAR_LONG: Final = 1024
 NEAR_EDGE: Final = 256
@@ -125,7 +124,7 @@ def windows(tier: Tier, step: int) -> Windows:
     """The windows of a tier at steps of ``step`` bytes. Runs begin one word before the first that is not
     dull."""
     if tier in ("edges", "starts"):
-        return Windows(step, 0, 8 * (EDGE_WORDS if step == 8 else EDGE_WORDS_UNALIGNED))
+        return Windows(step, 0, 8 * EDGE_WORDS)
     return Windows(step, NEAR_LONG if tier == "near" else NEVER_LONG, NEAR_EDGE)
 
 

@@ -11,7 +11,7 @@ from immure.scanning.chunks import Chunk, load, unread
 from immure.scanning.detectors import Detector, Examined
 from immure.scanning.detectors.rsa import DIRECT_KEYS, LAYOUT_STEPS, ExponentDetector, PrimeDetector
 from immure.scanning.finding import NotSearched
-from immure.scanning.kernels.cpu import Workspace
+from immure.scanning.kernels.cpu import Windows, Workspace
 from immure.scanning.keyset import KeySet
 from immure.scanning.plan import Plan, Tier
 from immure.scanning.proofs import Proof
@@ -44,7 +44,8 @@ class Searcher:
         for bits, numbers in keys.rsa_by_prime_bits().items():
             self.detectors += _rsa_detectors(keys, numbers, bits, plan, detectors, is_jvm)
         curves = keys.on_curves()
-        if "ec" in detectors and curves:
+        self._strict = "ec" in detectors and bool(curves)
+        if self._strict:
             from immure.scanning.detectors.ec import ScalarDetector
 
             self.detectors.append(ScalarDetector(curves, plan))
@@ -52,7 +53,7 @@ class Searcher:
     def examine(self, space: Workspace, chunk: Chunk) -> Searched:
         """One chunk, by every detector; in the order of ``detectors``."""
         searched = Searched(not_searched=unread(chunk, load(self._reader, chunk, space)))
-        if self.detectors and space.find_runs():
+        if self.detectors and space.find_runs(strict=self._strict):
             space.find_quiet_runs(chunk.read_start)
             searched.examined = [detector.examine(space, chunk) for detector in self.detectors]
         return searched
@@ -121,13 +122,17 @@ def _rsa_detectors(
         # commonest layouts only
         large = plan.tier("layouts") == "edges"
         brief = large and not is_named
+        # an array of bytes may begin with a zero for the sign
+        visited = Windows(1, 0, 1) if large and is_jvm else None
         if "rsa" in names:
             result.append(PrimeDetector(group, bits, "le64", 8, plan, family))
             for layout, step in _layouts(large, brief, is_jvm).items():
-                result.append(PrimeDetector(group, bits, layout, step, plan, "layouts"))
+                at = visited if step == 1 else None
+                result.append(PrimeDetector(group, bits, layout, step, plan, "layouts", visited=at))
         if "rsa" in names and not brief:
-            result.append(ExponentDetector(group, bits, "le64", 8, plan))
-            result.append(ExponentDetector(group, bits, "be", 1, plan))
+            if not (large and is_jvm):
+                result.append(ExponentDetector(group, bits, "le64", 8, plan))
+            result.append(ExponentDetector(group, bits, "be", 1, plan, visited))
         if "montgomery" in names and bits % 64 == 0 and not brief and not (large and is_jvm):
             result.append(PrimeDetector(group, bits, "negated", 8, plan, "layouts", "r"))
     if "montgomery" in names and not (plan.tier("constants") == "edges" and is_jvm):

@@ -14,7 +14,7 @@ from immure.scanning.plan import Plan, loose_runs, windows
 from immure.scanning.proofs import Proof, prove_prime
 
 #: Bytes by which a run may be longer than the number, in the narrowest tier.
-SLACK_BYTES: Final = 24
+SLACK_BYTES: Final = 16
 
 
 class SquareDetector(Detector):

@@ -127,9 +127,9 @@ class Workspace:
             self._alive = lib.words_mask(self.pointer, self.length // 8, DULL_BITS, self._mask)
         return self._mask
 
-    def find_runs(self) -> int:
-        """Fill ``strict`` and ``loose`` for the filled part of the buffer; the number of words that are not
-        dull."""
+    def find_runs(self, *, strict: bool = True) -> int:
+        """Fill ``strict`` (unless nobody needs them) and ``loose`` for the filled part of the buffer; the
+        number of words that are not dull."""
         words = self.length // 8
         self._found_ends.clear()
         self.mask()
@@ -137,9 +137,10 @@ class Workspace:
         self.strict.count = self.loose.count = 0
         if alive:
             resume = ffi.new("size_t *", 0)
-            self.strict.count = lib.words_runs(
-                self._mask, words, STRICT_WORDS, self.strict.data, self.strict.capacity, resume
-            )
+            if strict:
+                self.strict.count = lib.words_runs(
+                    self._mask, words, STRICT_WORDS, self.strict.data, self.strict.capacity, resume
+                )
             # the number may begin or end within a word that is dull for the rest of it
             lib.words_pad(self.strict.data, self.strict.count, self.length, 8)
             lib.words_loosen(self._mask, words, self._loose_mask)

@@ -108,7 +108,8 @@ def random_ends(memory: bytes, quiet_loose: Sequence[Run], min_bytes: int, max_b
         inside = memory[start + 16 : end - 16]
         if len(inside) < 64:
             return is_random(memory[start + 8 : end - 8])
-        return any(len(set(data)) > 38 and _top_bits(data) >= 12 for data in (inside[:64], inside[-64:]))
+        ends = (inside[:64], inside[-64:])
+        return any(len(set(data[16:48])) > 18 and _top_bits(data) >= 12 for data in ends)
 
     long = [run for run in quiet_loose if run[1] - run[0] >= 8 * (LOOSE_WORDS + 2)]
     return of_length([run for run in long if looks_random(*run)], min_bytes, max_bytes)

@@ -212,22 +212,26 @@ INLINE uint64_t inverse64(uint64_t p) {
 
 /* Whether the quotient n / p, were it exact, has the top limb that the sizes of n and p imply.
  *
- * The quotient modulo 2^(64 limbs) is worked out from the low end with low halves of products only; for a p that does not divide n its top limb
- * is as good as random. Wrong "yes" about once in 2^38 windows; the caller confirms. */
-INLINE int may_divide(const uint64_t *p, const uint64_t *n, size_t limbs, uint64_t negative_inverse, double quotient_top) {
-    uint64_t t[MAX_LIMBS], y = 0;
-    memcpy(t, n, 8 * limbs);
+ * The quotient modulo 2^(64 limbs) is worked out limb by limb from the low end, each limb from the sum of a column of products; for a p that does
+ * not divide n its top limb is as good as random. Wrong "yes" about once in 2^38 windows; the caller confirms. */
+INLINE int may_divide(const uint64_t *p, const uint64_t *n, size_t limbs, uint64_t inverse, double quotient_top) {
+    uint64_t y[MAX_LIMBS];
+    u128 carry = 0;
     for (size_t j = 0; j < limbs; j++) {
-        y = t[j] * negative_inverse;
-        uint64_t carry = 0;
-        for (size_t k = 0; k + j < limbs; k++) {
-            u128 s = (u128)y * p[k] + t[j + k] + carry;
-            t[j + k] = (uint64_t)s;
-            carry = (uint64_t)(s >> 64);
+        u128 low = (uint64_t)carry, high = carry >> 64; /* of the column; two sums, so that none can overflow */
+        for (size_t i = 0; i < j; i++) {
+            u128 product = (u128)y[i] * p[j - i];
+            low += (uint64_t)product;
+            high += (uint64_t)(product >> 64);
         }
+        y[j] = (n[j] - (uint64_t)low) * inverse;
+        u128 product = (u128)y[j] * p[0];
+        low += (uint64_t)product; /* its low limb is n[j] now */
+        carry = high + (uint64_t)(product >> 64) + (low >> 64);
     }
-    double off = quotient_top - (double)~y;
+    double off = quotient_top - (double)y[limbs - 1];
     double slack = quotient_top * 0x1p-40 + 4;
+    wipe(y, 8 * limbs);
     return off < slack && off > -slack;
 }
 
@@ -272,12 +276,12 @@ INLINE int survives(const prime_test *t, const uint8_t *p, uint64_t *x) {
 /* Writes the keys that a surviving window may divide; the number written, or -1 if there is no room for all. */
 INLINE int64_t divide_all(const prime_test *t, const uint64_t *x, int64_t offset, int64_t *out, size_t room) {
     size_t written = 0;
-    uint64_t negative_inverse = 0 - inverse64(x[0]);
+    uint64_t inverse = inverse64(x[0]);
     double top = top_as_double(x, t->limbs);
     for (size_t k = 0; k < t->count; k++) {
         const uint64_t *n = t->moduli + 2 * t->limbs * k;
         double quotient_top = top_as_double(n, 2 * t->limbs) / top * 0x1p64;
-        if (!may_divide(x, n, t->limbs, negative_inverse, quotient_top)) continue;
+        if (!may_divide(x, n, t->limbs, inverse, quotient_top)) continue;
         if (written == room) return -1;
         out[2 * written] = offset;
         out[2 * written + 1] = (int64_t)k;

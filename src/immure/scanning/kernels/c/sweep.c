@@ -68,9 +68,9 @@ void sweep_free(sweep *s) {
 }
 
 static int allocate(sweep *s, size_t windows) {
-    unsigned bits = 8; /* of the filter's length in words: 16 bits or more for each window */
+    unsigned bits = 8; /* of the filter's length in words: 10 bits or more for each window */
     for (s->slots = 64; s->slots < 2 * windows;) s->slots *= 2;
-    while (bits < 20 && (4ull << bits) < windows) bits++;
+    while (bits < 20 && (6ull << bits) < windows) bits++;
     s->filter_shift = 64 - bits;
     s->filter_words = 1ull << bits;
     s->filter = calloc(s->filter_words, 8);
