@@ -29,6 +29,9 @@ SAMPLED_FROM = 64 << 20
 SAMPLE_BYTES = 1 << 20
 SAMPLED_OF = 16
 
+#: Longest chunks of exhaustive mode.
+EXHAUSTIVE_CHUNK_BYTES = 1 << 20
+
 T = TypeVar("T")
 
 
@@ -40,6 +43,9 @@ class ImageScan:
         self._options = options
         self._progress = progress
         self._keys = named.copy()
+        # where every window is a candidate, those of eight mebibytes would take a gigabyte
+        most = EXHAUSTIVE_CHUNK_BYTES if options.mode == "exhaustive" else options.chunk_bytes
+        self._chunk_bytes = min(most, options.chunk_bytes)
         self._proofs: dict[Numbers, Proof] = {}
         self._sweeps = Sweeps()
         self._texts = TextPool()
@@ -80,7 +86,7 @@ class ImageScan:
         surveyor = Surveyor(self._image.reader, structures=reads, texts=reads)
         stream = self._image.reader.size is None
         chunks = (
-            stream_chunks(options.chunk_bytes) if stream else plan_chunks(self._image, options.chunk_bytes)
+            stream_chunks(self._chunk_bytes) if stream else plan_chunks(self._image, self._chunk_bytes)
         )
         self._progress.phase("survey")
         for chunk, surveyed in self._each(chunks, surveyor.examine):
@@ -120,7 +126,7 @@ class ImageScan:
         self._progress.phase("search")
         sweeps.prepare()
         for chunk, (searched, known, places) in self._each(
-            plan_chunks(self._image, self._options.chunk_bytes), examine
+            plan_chunks(self._image, self._chunk_bytes), examine
         ):
             if first_read:
                 self.report.not_searched += searched.not_searched
@@ -197,7 +203,7 @@ class ImageScan:
     def _each(
         self, chunks: Iterable[Chunk], work: Callable[[Workspace, Chunk], T]
     ) -> Iterator[tuple[Chunk, T]]:
-        for chunk, result in for_each_chunk(chunks, self._options.chunk_bytes, work, self._options.threads):
+        for chunk, result in for_each_chunk(chunks, self._chunk_bytes, work, self._options.threads):
             yield chunk, result
             self._progress.advance(chunk.stop - chunk.start)
 
