@@ -14,24 +14,18 @@ from driver import run
 
 from immure.keymaterial import bignum
 from immure.scanning.kernels import reference
-from immure.scanning.kernels.cpu import (
+from immure.scanning.kernels.rsa import (
     LAYOUTS,
-    NEVER_LONG,
-    Anchors,
     Exponents,
     Moduli,
-    Runs,
-    Sweep,
-    Windows,
-    Workspace,
-    count_windows,
     digit_windows,
     random_windows,
     rsa_exponents,
     rsa_primes,
-    text_decode,
-    text_runs,
 )
+from immure.scanning.kernels.strings import Anchors, text_decode, text_runs
+from immure.scanning.kernels.sweep import Sweep
+from immure.scanning.kernels.workspace import NEVER_LONG, Runs, Windows, Workspace, count_windows
 
 MEMORY_BYTES = 1024  # the twins are slow
 PRIME_BITS = (128, 192, 200, 256, 512, 516)

@@ -17,10 +17,11 @@ from immure.keymaterial.key import RsaNumbers
 from immure.keymaterial.private import ec_from_scalar, okp_from_seed, rsa_from_prime
 from immure.scanning import plan, texts
 from immure.scanning.detectors import montgomery, rsa
-from immure.scanning.kernels import cpu
+from immure.scanning.kernels.rsa import EXPONENT_MULTIPLE
+from immure.scanning.kernels.workspace import DULL_BITS
 
 DESIGN = (ROOT / "docs" / "explanation" / "scan-design.md").read_text(encoding="utf-8")
-DULL = Fraction(2 << cpu.DULL_BITS, 1 << 64)
+DULL = Fraction(2 << DULL_BITS, 1 << 64)
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 
@@ -53,7 +54,7 @@ def _share_of_other_factors() -> Fraction:
     modulo r^k with probability 1/φ(r^k)."""
     kept = 1.0
     for prime in (n for n in range(2, 20_000) if all(n % d for d in range(2, int(n**0.5) + 1))):
-        power, rest = 1, cpu.EXPONENT_MULTIPLE
+        power, rest = 1, EXPONENT_MULTIPLE
         while rest % prime == 0:
             rest //= prime
             power += 1
@@ -86,7 +87,7 @@ def test_the_stated_budgets_are_those_of_the_plan() -> None:
 @pytest.mark.parametrize(
     ("words", "figure"),
     [
-        ("G = {:,}", cpu.EXPONENT_MULTIPLE),
+        ("G = {:,}", EXPONENT_MULTIPLE),
         ("runs of {:,} bytes or more only", plan.NEAR_LONG),
         ("within {} bytes of either end", plan.NEAR_EDGE),
         ("{} bytes for a scalar", plan.LONGEST_SCALAR_RUN),

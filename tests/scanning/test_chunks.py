@@ -20,7 +20,7 @@ from immure.scanning.chunks import (
     plan_chunks,
     stream_chunks,
 )
-from immure.scanning.kernels.cpu import Workspace
+from immure.scanning.kernels.workspace import Workspace
 
 PAGE = 4096
 

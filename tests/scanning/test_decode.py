@@ -13,7 +13,7 @@ from immure.keymaterial.encodings import encodings, secret_numbers
 from immure.keymaterial.private import ec_from_scalar
 from immure.scanning.decode import decode
 from immure.scanning.kernels import reference
-from immure.scanning.kernels.cpu import LAYOUTS, rsa_width
+from immure.scanning.kernels.rsa import LAYOUTS, rsa_width
 
 ENCODERS = {
     "le64": bignum.le64,

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from immure.dumps.dump import Image, Reader
 from immure.scanning.finding import NotSearched
-from immure.scanning.kernels.cpu import Workspace
+from immure.scanning.kernels.workspace import Workspace
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from immure.keymaterial.published import where_published
 from immure.scanning.chunks import Chunk, for_each_chunk, load, plan_chunks, stream_chunks
 from immure.scanning.finding import Finding, ImageReport, NotSearched, Occurrence
 from immure.scanning.harvest import Harvest
-from immure.scanning.kernels.cpu import Workspace
+from immure.scanning.kernels.workspace import Workspace
 from immure.scanning.keyset import KeySet
 from immure.scanning.occurrences import Place, Sweeper, Sweeps, occurrence, tidy
 from immure.scanning.options import Progress, ScanOptions
@@ -85,9 +85,7 @@ class ImageScan:
         reads = self._structure or options.harvest
         surveyor = Surveyor(self._image.reader, structures=reads, texts=reads)
         stream = self._image.reader.size is None
-        chunks = (
-            stream_chunks(self._chunk_bytes) if stream else plan_chunks(self._image, self._chunk_bytes)
-        )
+        chunks = stream_chunks(self._chunk_bytes) if stream else plan_chunks(self._image, self._chunk_bytes)
         self._progress.phase("survey")
         for chunk, surveyed in self._each(chunks, surveyor.examine):
             if stream and surveyed.length <= chunk.start - chunk.read_start:

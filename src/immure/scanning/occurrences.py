@@ -17,7 +17,8 @@ from immure.dumps.dump import Image
 from immure.keymaterial.key import Numbers
 from immure.scanning.chunks import Chunk
 from immure.scanning.finding import Occurrence
-from immure.scanning.kernels.cpu import Sweep, Workspace
+from immure.scanning.kernels.sweep import Sweep
+from immure.scanning.kernels.workspace import Workspace
 from immure.scanning.proofs import Proof
 
 #: Shortest part of a number that is reported, in bytes; of text, and of

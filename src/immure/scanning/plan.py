@@ -14,8 +14,8 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from immure.scanning.kernels.cpu import NEVER_LONG, Runs, Windows, Workspace, count_windows
 from immure.scanning.kernels.ec import candidates
+from immure.scanning.kernels.workspace import NEVER_LONG, Runs, Windows, Workspace, count_windows
 from immure.scanning.options import Mode
 
 Tier = Literal["all", "quiet", "near", "edges", "starts"]

@@ -16,7 +16,7 @@ from immure.keymaterial.private import (
     rsa_from_exponent,
     rsa_from_prime,
 )
-from immure.scanning.kernels.cpu import EXPONENT_MULTIPLE
+from immure.scanning.kernels.rsa import EXPONENT_MULTIPLE
 from immure.secret import Secret
 
 

@@ -11,7 +11,7 @@ from immure.scanning.chunks import Chunk, load, unread
 from immure.scanning.detectors import Detector, Examined
 from immure.scanning.detectors.rsa import DIRECT_KEYS, LAYOUT_STEPS, ExponentDetector, PrimeDetector
 from immure.scanning.finding import NotSearched
-from immure.scanning.kernels.cpu import Windows, Workspace
+from immure.scanning.kernels.workspace import Windows, Workspace
 from immure.scanning.keyset import KeySet
 from immure.scanning.plan import Plan, Tier
 from immure.scanning.proofs import Proof

@@ -15,7 +15,8 @@ from immure.keymaterial.structures import ANCHORS, Hit, PublicHit, parse_at
 from immure.keymaterial.texts import MAX_TEXT
 from immure.scanning.chunks import OVERLAP, Chunk, load, unread
 from immure.scanning.finding import NotSearched
-from immure.scanning.kernels.cpu import Anchors, Workspace, text_runs
+from immure.scanning.kernels.strings import Anchors, text_runs
+from immure.scanning.kernels.workspace import Workspace
 from immure.scanning.plan import Counts, count
 from immure.scanning.texts import Texts, decode_texts, shifted
 

@@ -14,7 +14,8 @@ from immure.keymaterial.texts import decode_text_runs, structures_in_text, text_
 from immure.scanning.chunks import Chunk
 from immure.scanning.detectors.rsa import ExponentDetector, PrimeDetector
 from immure.scanning.finding import NotSearched
-from immure.scanning.kernels.cpu import Anchors, DecodedTexts, Runs, Windows, Workspace, text_decode
+from immure.scanning.kernels.strings import Anchors, DecodedTexts, text_decode
+from immure.scanning.kernels.workspace import Runs, Windows, Workspace
 from immure.scanning.keyset import KeySet
 from immure.scanning.plan import Counts, Plan, make_plan
 from immure.scanning.proofs import Proof

@@ -7,7 +7,7 @@ import pytest
 from immure.keymaterial.key import EcNumbers, Numbers, OkpNumbers
 from immure.scanning.chunks import Chunk
 from immure.scanning.detectors.ec import ScalarDetector
-from immure.scanning.kernels.cpu import Workspace
+from immure.scanning.kernels.workspace import Workspace
 from immure.scanning.plan import Counts, Plan, make_plan
 from immure.scanning.proofs import Proof
 

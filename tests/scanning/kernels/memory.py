@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from hypothesis import strategies as st
 
-from immure.scanning.kernels.cpu import NEVER_LONG, Runs, Windows, Workspace
+from immure.scanning.kernels.workspace import NEVER_LONG, Runs, Windows, Workspace
 
 PEM_LIKE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 

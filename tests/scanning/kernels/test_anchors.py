@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from immure.errors import LimitError
 from immure.keymaterial.structures import ANCHORS
 from immure.scanning.kernels import reference
-from immure.scanning.kernels.cpu import Anchors
+from immure.scanning.kernels.strings import Anchors
 
 from .memory import MEMORIES, SEEDS, loaded, native, runs_in, stretch, whole
 

@@ -14,18 +14,16 @@ from hypothesis import strategies as st
 from immure.errors import LimitError
 from immure.keymaterial import bignum
 from immure.scanning.kernels import reference
-from immure.scanning.kernels.cpu import (
+from immure.scanning.kernels.rsa import (
     EXPONENT_MULTIPLE,
     LAYOUTS,
-    NEVER_LONG,
     Exponents,
     Moduli,
-    Windows,
-    Workspace,
     rsa_exponents,
     rsa_primes,
     rsa_width,
 )
+from immure.scanning.kernels.workspace import NEVER_LONG, Windows, Workspace
 
 from .memory import MEMORIES, SEEDS, loaded, native, room_for, runs_in, stretch, whole, windows_at
 

@@ -11,7 +11,8 @@ from immure.scanning.kernels._words import ffi, lib
 
 from immure.errors import LimitError
 from immure.scanning.kernels import reference
-from immure.scanning.kernels.cpu import Sweep, Workspace
+from immure.scanning.kernels.sweep import Sweep
+from immure.scanning.kernels.workspace import Workspace
 
 from .memory import MEMORIES, SEEDS, loaded, room_for, stretch
 

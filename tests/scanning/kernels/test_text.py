@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from immure.scanning.kernels import reference
-from immure.scanning.kernels.cpu import text_decode, text_runs
+from immure.scanning.kernels.strings import text_decode, text_runs
 
 from .memory import MEMORIES, SEEDS, loaded, native, room_for, runs_in, stretch, whole
 

@@ -11,15 +11,8 @@ from immure.scanning.kernels._words import ffi, lib
 
 from immure.errors import LimitError
 from immure.scanning.kernels import reference
-from immure.scanning.kernels.cpu import (
-    NEVER_LONG,
-    NOISE_MARGIN,
-    Windows,
-    Workspace,
-    count_windows,
-    digit_windows,
-    random_windows,
-)
+from immure.scanning.kernels.rsa import digit_windows, random_windows
+from immure.scanning.kernels.workspace import NEVER_LONG, NOISE_MARGIN, Windows, Workspace, count_windows
 
 from .memory import KINDS, MEMORIES, SEEDS, loaded, native, room_for, runs_in, stretch, whole, windows_at
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from immure.keymaterial.key import Numbers
 from immure.scanning.chunks import Chunk
-from immure.scanning.kernels.cpu import Workspace
+from immure.scanning.kernels.workspace import Workspace
 from immure.scanning.proofs import Proof
 
 

@@ -13,7 +13,6 @@ from immure.keymaterial.curves import CURVES, montgomery_points
 from immure.keymaterial.key import EcNumbers, Numbers, OkpNumbers
 from immure.scanning.chunks import Chunk
 from immure.scanning.detectors import Detector, Examined
-from immure.scanning.kernels.cpu import Workspace, digit_windows
 from immure.scanning.kernels.ec import (
     Hit,
     Kind,
@@ -25,6 +24,8 @@ from immure.scanning.kernels.ec import (
     width_of,
 )
 from immure.scanning.kernels.ec_curves import Family, family_of
+from immure.scanning.kernels.rsa import digit_windows
+from immure.scanning.kernels.workspace import Workspace
 from immure.scanning.plan import STRICT_WIDTH, Plan, scalar_candidates, strict_runs, windows
 from immure.scanning.proofs import Proof, prove_montgomery, prove_scalar
 

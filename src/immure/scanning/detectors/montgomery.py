@@ -9,7 +9,8 @@ from immure.keymaterial.key import RsaNumbers
 from immure.scanning.batch import Batch
 from immure.scanning.chunks import Chunk
 from immure.scanning.detectors import Detector, Examined
-from immure.scanning.kernels.cpu import NEVER_LONG, Workspace, random_windows
+from immure.scanning.kernels.rsa import random_windows
+from immure.scanning.kernels.workspace import NEVER_LONG, Workspace
 from immure.scanning.plan import Plan, loose_runs, windows
 from immure.scanning.proofs import Proof, prove_prime
 

@@ -11,16 +11,8 @@ from immure.scanning.batch import Batch
 from immure.scanning.chunks import Chunk
 from immure.scanning.decode import decode
 from immure.scanning.detectors import Detector, Examined
-from immure.scanning.kernels.cpu import (
-    Exponents,
-    Moduli,
-    Runs,
-    Windows,
-    Workspace,
-    rsa_exponents,
-    rsa_primes,
-    rsa_width,
-)
+from immure.scanning.kernels.rsa import Exponents, Moduli, rsa_exponents, rsa_primes, rsa_width
+from immure.scanning.kernels.workspace import Runs, Windows, Workspace
 from immure.scanning.plan import Plan, loose_runs, windows
 from immure.scanning.proofs import Proof, prove_exponent, prove_prime
 

@@ -1,4 +1,4 @@
-"""What the kernels of :mod:`~immure.scanning.kernels.cpu` compute, said as plainly as possible and slowly:
+"""What the kernels of :mod:`~immure.scanning.kernels` compute, said as plainly as possible and slowly:
 the twins that tests and fuzz harness hold them against.
 
 Written from what the functions promise (their docstrings, ``words.h``, the scan design), not from their C,
@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import groupby
 
-from immure.scanning.kernels.cpu import EXPONENT_MULTIPLE, LOOSE_WORDS, NEVER_LONG, NOISE_MARGIN, STRICT_WORDS
-from immure.scanning.kernels.cpu import Windows as Windows
+from immure.scanning.kernels.rsa import EXPONENT_MULTIPLE
+from immure.scanning.kernels.workspace import LOOSE_WORDS, NEVER_LONG, NOISE_MARGIN, STRICT_WORDS
+from immure.scanning.kernels.workspace import Windows as Windows
 
 Run = tuple[int, int]
 
