@@ -56,6 +56,21 @@ def seconds_of(argv: Sequence[str], cores: int = 1) -> float:
     return time.perf_counter() - begun
 
 
+def seconds_of_two(argv: Sequence[str]) -> float:
+    """Wall time of a command that runs twice at once, on a core each."""
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    begun = time.perf_counter()
+    both = [
+        subprocess.Popen(
+            ["taskset", "-c", str(core), *argv], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for core in cores
+    ]
+    for process in both:
+        process.wait()
+    return time.perf_counter() - begun
+
+
 def run_scan(scan: Scan) -> dict[str, Any]:
     """One scan in a fresh process, with its highest memory use apart from mapped files (``peak_mib``)."""
     argv = pinned(scan.argv(), scan.threads)

@@ -112,7 +112,7 @@ def _rsa_detectors(
     """The detectors of RSA keys of one size. Named keys are divided one by one; with many others, those are
     batched."""
     named = {key for key in numbers if (entry := keys.get(key)) is not None and entry.kind == "named"}
-    groups = [sorted(named, key=numbers.index), [key for key in numbers if key not in named]]
+    groups = [[key for key in numbers if key in named], [key for key in numbers if key not in named]]
     result: list[Detector] = []
     for group in filter(None, groups):
         is_named = group is groups[0]
