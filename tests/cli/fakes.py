@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from types import ModuleType
 
 from immure.dumps.dump import Process, Region, Thread
@@ -87,6 +87,7 @@ def _misbehave(name: str) -> None:
     if name == "interrupt.core":
         raise KeyboardInterrupt
     if name == "stuck.core":  # like native code, on which Python cannot break in
+        Path("reached").touch()
         with ThreadPoolExecutor(1) as pool:
             pool.submit(time.sleep, 60).result()
     if name == "bug.core":
