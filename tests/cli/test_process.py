@@ -35,6 +35,8 @@ def start(tmp_path: Path, *arguments: str, **changes: str) -> subprocess.Popen[b
         env=environment | changes,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # a shell lets its background jobs, and so perhaps these tests, ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
