@@ -38,7 +38,8 @@ class Scan:
 
     def command(self) -> list[str]:
         """What a user would type."""
-        argv = ["immure", "scan", str(self.image), "--keys", str(self.keys), "--detectors", self.detectors]
+        image, keys = (os.path.relpath(path, HERE.parent) for path in (self.image, self.keys))
+        argv = ["immure", "scan", image, "--keys", keys, "--detectors", self.detectors]
         argv += ["--mode", self.mode, "--threads", str(self.threads)]
         return argv if self.harvest else [*argv, "--no-harvest"]
 
