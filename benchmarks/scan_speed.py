@@ -25,7 +25,6 @@ import peers
 from measure import Scan
 
 RSA = "rsa"
-EVERYTHING = "rsa,montgomery,ec,structure"
 #: Base measurements, each on the image itself.
 BASES: dict[str, Callable[[str], list[str]]] = {
     "sha256sum": lambda image: ["sha256sum", image],

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from immure.scanning import plan
+from immure.scanning.kernels.workspace import Workspace
 from immure.scanning.options import Mode
 from immure.scanning.plan import BUDGETS, Counts, make_plan
 from immure.synth import plant
 
-from .material import EC, OKP, PAGE, filler, forms, planted, scan
+from .material import EC, OKP, PAGE, filler, forms, planted, public, scan
 from .test_search import of_key
 
 
@@ -81,3 +84,28 @@ def test_what_is_left_out_is_said() -> None:
     assert quick.findings == []
     assert {gap.detector for gap in quick.not_searched} >= {"montgomery"}
     assert all("--mode exhaustive searches them" in gap.reason for gap in quick.not_searched)
+
+
+@pytest.mark.parametrize("widths", [(32, 48), (48, 32), (32, 66, 48)])
+def test_the_beginning_of_a_run_is_as_long_as_the_number(widths: tuple[int, ...]) -> None:
+    """One after the other in the same chunk: a run cut for one width must not serve another."""
+    memory = bytes(64) + random.Random(1).randbytes(72) + bytes(64)
+    space = Workspace(4096)
+    space.view[: len(memory)] = memory
+    space.set_length(len(memory))
+    assert space.find_runs()
+    space.find_quiet_runs(0)
+    for width in widths:
+        assert plan.strict_runs(space, "starts", width).pairs() == [(64, 64 + width)]
+
+
+def test_the_narrowest_tier_finds_scalars_of_two_widths(monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-384 at the beginning of a run that is longer, with P-256 named as well, in whichever order."""
+    monkeypatch.setattr(plan, "BUDGETS", dict.fromkeys(BUDGETS, 0))
+    monkeypatch.setattr(plan, "EDGE_CANDIDATES", 0)
+    beside = random.Random(2).randbytes(24)
+    for kind in ("P-256", "P-384"):
+        number = bytes(64) + forms(kind)["d", "be"] + beside + bytes(64)
+        for named in (("P-256", "P-384"), ("P-384", "P-256")):
+            report = scan(planted(number, 5 * PAGE), *named)
+            assert [finding.key for finding in report.findings] == [public(kind)]

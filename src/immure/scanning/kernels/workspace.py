@@ -93,7 +93,7 @@ class Workspace:
         self._random_ends = Runs(self.quiet_loose.capacity)
         self._binary_ends = Runs(self.quiet_strict.capacity)
         self._selected: dict[tuple[str, int, int], Runs] = {}
-        self._found_ends: set[tuple[str, int, int]] = set()
+        self._found_ends: set[tuple[str | int, ...]] = set()
         self._out = ffi.new("int64_t[]", 3 * max(4096, self.capacity // 40 + 16))
         self._out_entries = len(self._out)
         self._alive = -1
@@ -163,8 +163,8 @@ class Workspace:
         """Of ``quiet_loose``, the runs of ``min_bytes`` to ``max_bytes`` of which one end or the other looks
         random; without the word that was added at their beginning."""
         every, quiet = self._random_ends, self.quiet_loose
-        if ("random", 0, 0) not in self._found_ends:
-            self._found_ends.add(("random", 0, 0))
+        if ("random",) not in self._found_ends:
+            self._found_ends.add(("random",))
             least = 8 * (LOOSE_WORDS + 2)
             every.count = lib.words_random_ends(self.pointer, quiet.data, quiet.count, least, every.data)
         return self._between("random", every, min_bytes, max_bytes)
@@ -191,7 +191,7 @@ class Workspace:
         """Of ``quiet_strict``, the runs of 48 to ``max_bytes`` of which one end or the other is not text;
         without the word that was added at their beginning. Of those longer than ``whole``, ``head`` bytes."""
         binary, quiet = self._binary_ends, self.quiet_strict
-        key = ("binary", max_bytes, whole)
+        key = ("binary", max_bytes, whole, head)
         if key not in self._found_ends:
             self._found_ends -= {old for old in self._found_ends if old[0] == "binary"}
             self._found_ends.add(key)
