@@ -70,3 +70,61 @@ class LimitError(InputError):
     """A bound set against hostile input was reached (size, count, depth, time)."""
 
     code = "limit"
+
+
+class SignerError(ImmureError):
+    """A private key cannot be used: no such key, wrong PIN, a token that is gone, a file others can read."""
+
+    code = "signer"
+
+
+class RedactionError(ImmureError):
+    """An image cannot be redacted, or not so that it could be proved; there is no output (exit code 3)."""
+
+    code = "redaction"
+
+
+class AttestationError(InputError):
+    """An envelope or statement is malformed, of an unknown version, or its signature does not hold."""
+
+    code = "attestation"
+
+
+class LogError(ImmureError):
+    """The audit log cannot be read, written or verified."""
+
+    code = "audit-log"
+
+
+class VaultError(ImmureError):
+    """A sealed dump cannot be stored, opened or destroyed, or its bytes were altered."""
+
+    code = "vault"
+
+
+class PolicyError(UsageError):
+    """A policy file cannot be read or understood: then nothing is allowed."""
+
+    code = "policy"
+
+
+class RefusedError(ImmureError):
+    """The gate stays closed (exit code 1). ``rule`` is the stable name of the rule that says no."""
+
+    code = "refused"
+
+    def __init__(self, reason: str, *, rule: str, path: str | None = None, offset: int | None = None) -> None:
+        super().__init__(reason, path=path, offset=offset)
+        self.rule = rule
+
+
+class TransferError(ImmureError):
+    """A release was allowed and could not be carried out; nothing is at the destination (exit code 3)."""
+
+    code = "transfer"
+
+
+class CaptureError(ImmureError):
+    """A crash cannot be captured, or the capture cannot be installed."""
+
+    code = "capture"

@@ -18,7 +18,7 @@ import click
 from immure.cli.exit_codes import ExitCode
 from immure.cli.messages import say, silence_stdout
 from immure.cli.undumpable import keep_memory_out_of_dumps
-from immure.errors import ImmureError, UsageError
+from immure.errors import ImmureError, RefusedError, UsageError
 
 
 class Entry(NamedTuple):
@@ -120,6 +120,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.INTERRUPTED
     except ImmureError as error:
         say(str(error))
+        if isinstance(error, RefusedError):
+            return ExitCode.FINDINGS
         return ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.INCOMPLETE
     except BrokenPipeError:
         silence_stdout()

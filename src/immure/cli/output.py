@@ -6,14 +6,14 @@ import io
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO, cast
+from typing import TextIO
 
 from immure.cli.messages import silence_stdout
 from immure.errors import UsageError
+from immure.files import replacing
 
 
 @contextmanager
@@ -74,33 +74,8 @@ def _write_directly(target: Path) -> Iterator[TextIO]:
 
 @contextmanager
 def _replace(target: Path) -> Iterator[TextIO]:
-    handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=".part", dir=target.parent)
-    try:
-        with open(handle, "w", encoding="utf-8") as stream:
-            os.fchmod(stream.fileno(), _mode(target))
-            yield cast(TextIO, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
-    _sync_directory(target.parent)
-
-
-def _mode(target: Path) -> int:
-    """Permissions of the file that is replaced, or those that any new file would get."""
-    if target.exists():
-        return stat.S_IMODE(target.stat().st_mode)
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make the new name last; without it a crash of the machine could bring the old file back."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with replacing(target) as binary:
+        stream = io.TextIOWrapper(binary, encoding="utf-8")
+        yield stream
+        stream.flush()
+        stream.detach()
