@@ -31,6 +31,9 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "scan": Entry("immure.cli.scan", "scan", "Find private keys in crash dumps and other memory images."),
+    "redact": Entry(
+        "immure.cli.redact", "redact", "Write a copy of a crash dump without its keys, and prove it."
+    ),
     "completion": Entry("immure.cli.completion", "completion", "Print a completion script for your shell."),
 }
 

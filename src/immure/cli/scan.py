@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, TypeVar, get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
+from immure.cli.beside import beside
 from immure.cli.exit_codes import FAIL_ON, ExitCode, FailOn, describe, exit_code
+from immure.cli.key_sources import load_all
 from immure.cli.messages import say, silence_stdout
 from immure.cli.output import check_writable, open_output
 from immure.cli.parameters import DetectorNames, KeySource, Target, absence
 from immure.cli.progress import Reporter, reporter
-from immure.errors import InputError, UsageError
 from immure.scanning.options import DETECTORS, Mode, ScanOptions
 from immure.scanning.report.formats import FORMATS, Format, ReportOptions, format_of, write_report
 
 if TYPE_CHECKING:
     from immure.keymaterial.key import PublicKey
     from immure.scanning.finding import Finding, ImageReport, ScanReport
-
-T = TypeVar("T")
 
 #: A terminal report of several images that is longer than this is hard to read.
 _LONG = 200
@@ -149,7 +146,7 @@ def scan(
     _check_targets(targets, quiet)
     if output is not None:
         check_writable(output)
-    keys = _load(sources, allow_private_hosts, quiet)
+    keys = load_all(sources, allow_private_hosts, quiet)
     if no_harvest and not keys:
         raise click.UsageError("nothing to look for: --no-harvest without any key from --keys")
     report = _run(targets, keys, options, presentation)
@@ -176,23 +173,6 @@ def _guess(output: str | None) -> Format:
     return found
 
 
-def _load(sources: Sequence[str], allow_private_hosts: bool, quiet: bool) -> list[PublicKey]:
-    """The keys of all sources, and on standard error what there is to say of them."""
-    keys: list[PublicKey] = []
-    if sources:
-        from immure.keymaterial.sources import load_keys
-
-        for source in sources:
-            try:
-                loaded = load_keys(source, allow_private_hosts=allow_private_hosts)
-            except InputError as error:  # without its keys the scan would not be the one that was asked for
-                raise UsageError(str(error)) from error
-            keys.extend(loaded.keys)
-            for note in () if quiet else loaded.notes:
-                say(f"note: {note}")
-    return keys
-
-
 def _run(
     targets: Sequence[str], keys: Sequence[PublicKey], options: ScanOptions, presentation: Presentation
 ) -> ScanReport | None:
@@ -202,7 +182,7 @@ def _run(
     found: list[str] = []
     with reporter(quiet=presentation.quiet, color=presentation.color) as progress:
         try:
-            return _beside(
+            return beside(
                 lambda: scan_targets(
                     targets,
                     keys=keys,
@@ -217,24 +197,6 @@ def _run(
     for line in list(found):
         say(line)
     return None
-
-
-def _beside(work: Callable[[], T]) -> T:
-    """What ``work`` returns or raises; it runs in a thread of its own.
-
-    Only the main thread is told of Ctrl-C, and only between two steps of Python. A step of native code may
-    take half a minute in exhaustive mode, so the main thread does nothing but wait.
-    """
-    outcome: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            outcome.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where somebody waits for it
-            outcome.set_exception(error)
-
-    threading.Thread(target=run, name="scan", daemon=True).start()
-    return outcome.result()
 
 
 def _announce(image: ImageReport, finding: Finding, progress: Reporter, found: list[str]) -> None:

@@ -66,6 +66,12 @@ class ImageScan:
         self._describe(time.perf_counter() - began)
         return self.report
 
+    @property
+    def proofs(self) -> list[Proof]:
+        """After :meth:`run`, the proof of each key in the report's findings. They hold the private keys."""
+        found = {finding.key.numbers for finding in self.report.findings}
+        return [proof for numbers, proof in self._proofs.items() if numbers in found]
+
     def _is_only_counted(self) -> bool:
         reads = self._structure or self._options.harvest
         return not reads and (self._image.reader.size or 0) > SAMPLED_FROM

@@ -19,6 +19,7 @@ from immure.scanning.finding import Finding, ImageReport, ScanReport
 from immure.scanning.image_scan import ImageScan, bytes_to_read
 from immure.scanning.keyset import KeySet
 from immure.scanning.options import DETECTORS, NoProgress, Progress, ScanOptions
+from immure.scanning.proofs import Proof
 
 OnFinding = Callable[[ImageReport, Finding], None]
 
@@ -49,11 +50,27 @@ def scan_image(
     Raises:
         UsageError: the options make no sense.
     """
+    return prove_image(image, keys, options, progress)[0]
+
+
+def prove_image(
+    image: Image,
+    keys: Sequence[PublicKey] = (),
+    options: ScanOptions | None = None,
+    progress: Progress | None = None,
+) -> tuple[ImageReport, list[Proof]]:
+    """As :func:`scan_image`; besides, a proof for each finding, which holds the private key: whoever wants to
+    erase a key has to know all of it.
+
+    Raises:
+        UsageError: the options make no sense.
+    """
     options, progress = options or ScanOptions(), progress or NoProgress()
     check_options(options)
     progress.start(image.path, bytes_to_read(image))
+    scan = ImageScan(image, KeySet(keys), options, progress)
     try:
-        return ImageScan(image, KeySet(keys), options, progress).run()
+        return scan.run(), scan.proofs
     finally:
         progress.finish(image.path)
 

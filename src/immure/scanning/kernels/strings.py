@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from immure.errors import LimitError
 from immure.scanning.kernels._words import ffi, lib
 from immure.scanning.kernels.workspace import Workspace
+
+#: Places that come out of a kernel in one go.
+_PLACES = 4096
 
 
 class Anchors:
@@ -22,6 +25,17 @@ class Anchors:
         ffi.release(memory)
         flat = ffi.unpack(out, 2 * count) if count else []
         return list(zip(flat[::2], flat[1::2], strict=True))
+
+    def find_between(self, space: Workspace, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Places of the needles that begin in [start, stop) of the workspace's buffer, in order."""
+        position, out = ffi.new("int64_t *", start), ffi.new("int64_t[]", 2 * _PLACES)
+        range_ = ffi.new("int64_t[2]", [start, stop])
+        while position[0] < stop:
+            count = lib.anchors_find(
+                self._handle, space.pointer, space.length, range_, 1, 0, out, _PLACES, position
+            )
+            flat = ffi.unpack(out, 2 * count) if count else []
+            yield from zip(flat[::2], flat[1::2], strict=True)
 
     def __init__(self, needles: Sequence[bytes]) -> None:
         lengths = ffi.new("uint32_t[]", [len(needle) for needle in needles])

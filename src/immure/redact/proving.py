@@ -1,0 +1,5 @@
+"""stub"""
+
+
+def prove_redaction(*a):
+    return None

@@ -1,0 +1,233 @@
+"""Whole redactions of images of every format, with keys planted in them."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import random
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from immure.dumps.compression import decompress
+from immure.dumps.readers import BytesReader
+from immure.errors import ImageError, ImmureError, RedactionError, UsageError
+from immure.keymaterial.encodings import encodings, secret_numbers
+from immure.redact import NamedSecret, RedactionRecord, RedactOptions, redact_file
+from immure.redact.fill import fill
+from immure.scanning.options import ScanOptions
+from immure.scanning.scanner import scan_targets
+from immure.secret import Secret
+from immure.synth import (
+    CoreThread,
+    Range,
+    Segment,
+    build_avml,
+    build_elf_core,
+    build_hprof,
+    build_lime,
+    build_minidump,
+    ordinary_memory,
+    plant,
+)
+from tests.scanning.material import private, public
+
+KINDS = ("RSA-2048", "P-256", "Ed25519")
+KEYS = [public(kind) for kind in KINDS]
+OPTIONS = RedactOptions(scan=ScanOptions(threads=1), debugger=False)
+PAGE = 4096
+
+
+def memory() -> bytes:
+    """Ordinary memory with numbers of three keys in it, whole and in pieces."""
+    data = ordinary_memory(64 * PAGE, seed=11)
+    at = PAGE
+    for kind in KINDS:
+        key = private(kind)
+        for name, value in secret_numbers(key).items():
+            for encoding, written in encodings(name, value, key):
+                if encoding in ("le64", "be", "raw"):
+                    plant(data, at, written)
+                    plant(data, at + 1600, written[: len(written) // 2])
+                    at += 3208
+    return bytes(data)
+
+
+MEMORY = memory()
+
+
+def images() -> dict[str, bytes]:
+    threads = [CoreThread(71, 0x7000_0010, 0x5000_0000)]
+    segments = [Segment(0x5000_0000, MEMORY[: 8 * PAGE], 5), Segment(0x7000_0000, MEMORY[8 * PAGE :])]
+    core = build_elf_core(segments, threads=threads, process=(71, "signer", "signer")).data
+    return {
+        "elf": core,
+        "elf32": build_elf_core(segments, bits=32, machine=3, threads=threads, process=(71, "a", "b")).data,
+        "minidump": build_minidump([(s.address, s.data) for s in segments], threads=threads, pid=71).data,
+        "hprof": build_hprof(["a"], [MEMORY]).data,
+        "lime": build_lime([Range(0x1000, MEMORY)]).data,
+        "raw": MEMORY,
+        "gzip": gzip.compress(core, 1),
+    }
+
+
+IMAGES = images()
+
+
+@pytest.fixture(params=IMAGES)
+def image(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / f"{request.param}.dump"
+    path.write_bytes(IMAGES[request.param])
+    return path
+
+
+def run(path: Path, **changes: object) -> tuple[RedactionRecord, Path]:
+    from dataclasses import replace
+
+    out = path.with_name(f"{path.name}.out")
+    return redact_file(path, out, keys=KEYS, options=replace(OPTIONS, **changes)), out
+
+
+def plain(path: Path) -> bytes:
+    data = path.read_bytes()
+    return b"".join(decompress(BytesReader(data), "gzip")) if data[:2] == b"\x1f\x8b" else data
+
+
+def test_keys_are_gone_and_every_other_byte_stays(image: Path) -> None:
+    record, out = run(image)
+    assert {finding.key.thumbprint for finding in record.findings} == {key.thumbprint for key in KEYS}
+    before, after = bytearray(plain(image)), plain(out)
+    for span in record.spans:
+        assert after[span.offset : span.end] == fill(span.offset, span.length)
+        before[span.offset : span.end] = fill(span.offset, span.length)
+    assert after == before
+    again = scan_targets([str(out)], keys=KEYS, options=ScanOptions(threads=1))
+    assert again.findings == []
+    for kind in KINDS:
+        key = private(kind)
+        for name, value in secret_numbers(key).items():
+            for encoding, written in encodings(name, value, key):
+                if encoding in ("le64", "be", "raw"):
+                    assert written not in after, (kind, name, encoding)
+                    assert written[:15] not in after, (kind, name, encoding)
+
+
+def test_redacting_twice_changes_nothing(image: Path) -> None:
+    record, out = run(image, texts=("tokens", "cookies", "credentials"))
+    second, twice = run(out, texts=("tokens", "cookies", "credentials"))
+    assert plain(twice) == plain(out)
+    assert second.spans == []
+    assert second.findings == []
+    assert second.source == record.output
+
+
+def test_the_record_is_whole_and_holds_no_secret(image: Path) -> None:
+    import json
+
+    record, out = run(image)
+    text = json.dumps(record.to_json())
+    assert json.loads(text)["output"]["size"] == out.stat().st_size
+    for kind in KINDS:
+        for value in secret_numbers(private(kind)).values():
+            number = value if isinstance(value, int) else int.from_bytes(value, "big")
+            assert f"{number:x}"[:24] not in text
+            assert str(number)[:24] not in text
+
+
+def test_keys_that_the_user_brings_are_erased_where_no_scan_would_find_them(tmp_path: Path) -> None:
+    key = private("RSA-2048")
+    piece = key.q.reveal().to_bytes(128, "little")[24:60]
+    path = tmp_path / "a.raw"
+    path.write_bytes(bytes(5000) + piece + bytes(5000))
+    record = redact_file(path, tmp_path / "b", options=OPTIONS)
+    assert record.spans == []
+    record, out = run(path, known=(key,))
+    assert piece[8:] not in out.read_bytes()
+    assert record.known == (public("RSA-2048").thumbprint,)
+
+
+def test_secrets_of_bytes_are_erased(tmp_path: Path) -> None:
+    path = tmp_path / "a.raw"
+    path.write_bytes(bytes(100) + b"PGPASSWORD=swordfish-7\0" + bytes(100))
+    record, out = run(path, secrets=(NamedSecret("pg", Secret(b"swordfish-7")),))
+    assert b"swordfish" not in out.read_bytes()
+    assert [(span.kind, span.key) for span in record.spans] == [("secret", "pg")]
+
+
+def test_only_stacks_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.core"
+    path.write_bytes(IMAGES["elf"])
+    record, out = run(path, keep=("stacks",))
+    after = out.read_bytes()
+    assert MEMORY[:PAGE] not in after
+    assert MEMORY[-PAGE:] in after
+    assert any(span.kind == "region" for span in record.spans)
+
+
+def archive() -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        entry = tarfile.TarInfo("a.core")
+        entry.size = len(IMAGES["elf"])
+        tar.addfile(entry, io.BytesIO(IMAGES["elf"]))
+    return stream.getvalue()
+
+
+REFUSED = {
+    "archive": (archive(), RedactionError, "archive"),
+    "archive in gzip": (gzip.compress(archive()), RedactionError, "not opened"),
+    "gzip in gzip": (gzip.compress(gzip.compress(IMAGES["raw"])), RedactionError, "not opened"),
+    "avml": (build_avml([Range(0x1000, MEMORY)]).data, RedactionError, "avml"),
+    "cut core": (IMAGES["elf"][:-5000], RedactionError, "at offset"),
+    "cut gzip": (IMAGES["gzip"][:-5000], RedactionError, "cut short"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_understood_has_no_output(name: str, tmp_path: Path) -> None:
+    data, error, words = REFUSED[name]
+    path = tmp_path / "dump"
+    path.write_bytes(data)
+    with pytest.raises(error, match=words):
+        run(path)
+    assert [one.name for one in tmp_path.iterdir()] == ["dump"]
+
+
+def test_a_dump_does_not_replace_itself(tmp_path: Path) -> None:
+    path, link = tmp_path / "dump", tmp_path / "link"
+    path.write_bytes(MEMORY)
+    link.symlink_to(path)
+    for target in (path, link):
+        with pytest.raises(UsageError, match="itself"):
+            redact_file(path, target, options=OPTIONS)
+    assert path.read_bytes() == MEMORY
+
+
+@pytest.mark.parametrize("target", ["missing/dir/out", "file/out"])
+def test_an_output_that_cannot_be_written_is_said(target: str, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(MEMORY)
+    with pytest.raises(RedactionError, match="cannot be written"):
+        redact_file(path, tmp_path / target, options=OPTIONS)
+
+
+def test_a_dump_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ImageError):
+        redact_file(tmp_path / "none", tmp_path / "out", options=OPTIONS)
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_damaged_images_are_redacted_or_refused(seed: int, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    data = bytearray(chance.choice(list(IMAGES.values())))
+    for _ in range(chance.randint(1, 12)):
+        data[chance.randrange(min(len(data), 3000))] = chance.randrange(256)
+    path = tmp_path / "dump"
+    path.write_bytes(data)
+    try:
+        record, out = run(path)
+    except ImmureError:
+        assert [one.name for one in tmp_path.iterdir()] == ["dump"]
+    else:
+        assert out.stat().st_size == record.output.size
