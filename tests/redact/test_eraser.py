@@ -21,7 +21,7 @@ from immure.redact.span import Span, disjoint
 from immure.scanning.proofs import proof_of_private
 from immure.secret import Secret
 from immure.synth import CoreThread, Segment, build_elf_core, ordinary_memory
-from tests.scanning.material import private
+from scanning.material import private
 
 KINDS = ("RSA-1024", "RSA-2048", "P-256", "P-521", "Ed25519", "X448")
 PASSWORD = NamedSecret("db", Secret(b"swordfish-7"))
@@ -81,7 +81,7 @@ def test_every_piece_of_fifteen_bytes_is_found_at_any_place(kind: str, data: st.
 def test_every_writing_is_found_whole(kind: str, data: st.DataObject) -> None:
     needle = data.draw(st.sampled_from(needles(kind)))
     image = bytearray(ordinary_memory(1 << 15, seed=2))
-    # words are found where machines put them; V8's digits fill half of a word, and of others the dull half shows
+    # words are found where machines put them; of V8's digits every other half word is zeros
     align = 8 if needle.length < 16 or needle.encoding == "smi28" else 1
     at = data.draw(st.integers(0, (len(image) - needle.length) // align)) * align
     image[at : at + needle.length] = needle.data[: needle.length]

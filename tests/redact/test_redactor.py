@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import random
 import tarfile
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from immure.dumps.compression import decompress
@@ -16,6 +18,7 @@ from immure.errors import ImageError, ImmureError, RedactionError, UsageError
 from immure.keymaterial.encodings import encodings, secret_numbers
 from immure.redact import NamedSecret, RedactionRecord, RedactOptions, redact_file
 from immure.redact.fill import fill
+from immure.redact.record import read_schema
 from immure.scanning.options import ScanOptions
 from immure.scanning.scanner import scan_targets
 from immure.secret import Secret
@@ -31,7 +34,7 @@ from immure.synth import (
     ordinary_memory,
     plant,
 )
-from tests.scanning.material import private, public
+from scanning.material import private, public
 
 KINDS = ("RSA-2048", "P-256", "Ed25519")
 KEYS = [public(kind) for kind in KINDS]
@@ -123,10 +126,9 @@ def test_redacting_twice_changes_nothing(image: Path) -> None:
 
 
 def test_the_record_is_whole_and_holds_no_secret(image: Path) -> None:
-    import json
-
     record, out = run(image)
     text = json.dumps(record.to_json())
+    jsonschema.Draft202012Validator(read_schema()).validate(json.loads(text))
     assert json.loads(text)["output"]["size"] == out.stat().st_size
     for kind in KINDS:
         for value in secret_numbers(private(kind)).values():
@@ -144,7 +146,7 @@ def test_keys_that_the_user_brings_are_erased_where_no_scan_would_find_them(tmp_
     assert record.spans == []
     record, out = run(path, known=(key,))
     assert piece[8:] not in out.read_bytes()
-    assert record.known == (public("RSA-2048").thumbprint,)
+    assert [one.thumbprint for one in record.known] == [public("RSA-2048").thumbprint]
 
 
 def test_secrets_of_bytes_are_erased(tmp_path: Path) -> None:

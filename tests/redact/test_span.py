@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,7 +35,7 @@ def test_disjoint_spans_cover_the_same_bytes_once_and_in_order(some: list[Span])
     assert covered(result) == covered(some)
     assert sum(span.length for span in result) == len(covered(some))
     assert all(span.length > 0 for span in result)
-    assert all(a.end <= b.offset for a, b in zip(result, result[1:], strict=False))
+    assert all(a.end <= b.offset for a, b in pairwise(result))
 
 
 @given(st.lists(spans, max_size=12))

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Final, Protocol
 from immure.dumps.dump import Reader
 from immure.errors import RedactionError
 from immure.redact.fill import fill
+from immure.redact.record import FileDigest
 from immure.redact.span import Span
 
 PIECE: Final = 4 << 20
@@ -45,9 +46,17 @@ class Digest:
         """In lower-case hex."""
         return self._hash.hexdigest()
 
+    def of_file(self) -> FileDigest:
+        """As the record has it."""
+        return FileDigest(self.sha256, self.size)
 
-def redacted_pieces(reader: Reader, size: int, spans: Sequence[Span], path: str) -> Iterator[memoryview]:
+
+def redacted_pieces(
+    reader: Reader, size: int, spans: Sequence[Span], path: str, before: Digest | None = None
+) -> Iterator[memoryview]:
     """The bytes of a reader with the spans filled, in order; each piece is valid until the next.
+
+    ``before`` is given the bytes as they were.
 
     Raises:
         RedactionError: bytes cannot be read.
@@ -59,6 +68,8 @@ def redacted_pieces(reader: Reader, size: int, spans: Sequence[Span], path: str)
         got = reader.read_into(start, piece)
         if got < len(piece):
             raise RedactionError("bytes cannot be read", path=path, offset=start + got)
+        if before is not None:
+            before.update(piece)
         index = max(0, bisect_right(starts, start) - 1)
         while index < len(spans) and spans[index].offset < start + len(piece):
             first, last = max(start, spans[index].offset), min(start + len(piece), spans[index].end)
@@ -76,10 +87,11 @@ def write_redacted(
     codec: str | None,
     path: str,
     advance: Callable[[int], None] = lambda count: None,
+    before: Digest | None = None,
 ) -> Digest:
     """Write the redacted copy, compressed as the original was; size and digest of what was written.
 
-    Zeros become holes of a sparse file.
+    Zeros become holes of a sparse file. ``before`` is given the bytes of the original, uncompressed.
 
     Raises:
         RedactionError: bytes cannot be read, or the codec is not one that can be written.
@@ -87,7 +99,7 @@ def write_redacted(
     """
     digest = Digest()
     compressor = compressor_of(codec, path) if codec else None
-    for piece in redacted_pieces(reader, size, spans, path):
+    for piece in redacted_pieces(reader, size, spans, path, before):
         if compressor is None:
             _write_sparse(out, piece, digest.size)
             digest.update(piece)

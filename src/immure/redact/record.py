@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,7 @@ from immure.scanning.finding import Finding, NotSearched
 if TYPE_CHECKING:
     from immure.redact.prove import ProofReport
 
+SCHEMA_FILE: Final = "redaction-record-1.schema.json"
 SCHEMA_ID: Final = "https://immure.example/schemas/redaction-record-1.json"
 
 
@@ -38,7 +40,7 @@ class RedactionRecord:
         source, output: digests of the two files.
         mode, detectors, harvest, texts, keep: what was asked for.
         keys: the keys that were searched for because the user named them.
-        known: fingerprints of private keys that the user gave.
+        known: keys of which the user gave the private halves.
         secrets: names of secrets whose bytes the user gave.
         findings: keys that were found, each erased.
         not_searched: what quick mode left out.
@@ -58,7 +60,7 @@ class RedactionRecord:
     texts: tuple[str, ...]
     keep: tuple[str, ...]
     keys: list[PublicKey] = field(default_factory=list)
-    known: tuple[str, ...] = ()
+    known: list[PublicKey] = field(default_factory=list)
     secrets: tuple[str, ...] = ()
     findings: list[Finding] = field(default_factory=list)
     not_searched: list[NotSearched] = field(default_factory=list)
@@ -87,7 +89,7 @@ class RedactionRecord:
                 "detectors": list(self.detectors),
                 "harvest": self.harvest,
                 "texts": list(self.texts),
-                "known": list(self.known),
+                "known": [key_json(key) for key in self.known],
                 "secrets": list(self.secrets),
                 "keep": list(self.keep),
                 "keys": [key_json(key) for key in self.keys],
@@ -137,3 +139,12 @@ def _span(span: Span) -> dict[str, Any]:
         "encoding": span.encoding,
         "key": span.key,
     }
+
+
+def read_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a record."""
+    from importlib.resources import files
+
+    text = files("immure.redact").joinpath(SCHEMA_FILE).read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema

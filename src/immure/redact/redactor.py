@@ -27,10 +27,10 @@ from immure.dumps.readers import FileReader
 from immure.dumps.unreadable import Unreadable
 from immure.errors import RedactionError, UsageError
 from immure.files import replacing
-from immure.keymaterial.key import PublicKey
+from immure.keymaterial.key import Origin, PublicKey
 from immure.redact.apply import PIECE, Digest, write_redacted
 from immure.redact.options import RedactOptions
-from immure.redact.plan import all_proofs, fingerprint, make_plan
+from immure.redact.plan import all_proofs, make_plan
 from immure.redact.proving import prove_redaction
 from immure.redact.record import FileDigest, RedactionRecord
 from immure.scanning.finding import ImageReport
@@ -103,20 +103,21 @@ def redact_reader(
         spans = make_plan(image, report, proofs, options, progress)
         size = image.reader.size or 0
         progress.phase("write")
-        digest = write_redacted(image.reader, size, spans, out, codec, path, progress.advance)
+        before = Digest() if source is None and codec is None else None
+        digest = write_redacted(image.reader, size, spans, out, codec, path, progress.advance, before)
         record = RedactionRecord(
             path=path,
             format=image.format,
             codec=codec,
-            source=source or digest_of(reader, path),
-            output=FileDigest(digest.sha256, digest.size),
+            source=source or (before.of_file() if before is not None else digest_of(reader, path)),
+            output=digest.of_file(),
             mode=options.scan.mode,
             detectors=options.scan.detectors,
             harvest=options.scan.harvest,
             texts=options.texts,
             keep=options.keep,
             keys=list(keys),
-            known=tuple(fingerprint(private.public) for private in options.known),
+            known=[PublicKey(private.public, Origin("secret file")) for private in options.known],
             secrets=tuple(secret.name for secret in options.secrets),
             findings=report.findings,
             not_searched=report.not_searched,
@@ -201,4 +202,4 @@ def digest_of(reader: Reader, path: str) -> FileDigest:
         if not got:
             raise RedactionError("bytes cannot be read", path=path, offset=digest.size)
         digest.update(buffer[:got])
-    return FileDigest(digest.sha256, digest.size)
+    return digest.of_file()
