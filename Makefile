@@ -9,7 +9,8 @@ unexport VIRTUAL_ENV
 
 PYTHON := .venv/bin/python
 PEERS := rsakeyfind:rsakeyfind aeskeyfind:aeskeyfind gitleaks:gitleaks yara:yara
-BUILT_FROM := pyproject.toml uv.lock setup.py $(wildcard src/immure/scanning/kernels/build_*.py src/immure/scanning/kernels/c/*)
+KERNELS := src/immure/scanning/kernels src/immure/redact/prove/kernels
+BUILT_FROM := pyproject.toml uv.lock setup.py $(foreach room,$(KERNELS),$(wildcard $(room)/build_*.py $(room)/c/*))
 SECONDS ?= 60
 
 .PHONY: help setup demo test lint bench drill fuzz sanitize docs ci clean
@@ -56,7 +57,7 @@ ci: lint test ## what has to pass before a change lands
 
 clean: ## remove what the targets have made, .venv and benchmark images included
 	rm -rf .venv .make build dist benchmarks/images .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -rf src/*.egg-info src/immure/scanning/kernels/*.so src/immure/scanning/kernels/_words.c src/immure/scanning/kernels/_ec.c
+	rm -rf src/*.egg-info $(foreach room,$(KERNELS),$(room)/*.so $(room)/_*.c)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: .venv/.synced

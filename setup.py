@@ -6,6 +6,7 @@ setup(
     cffi_modules=[
         "src/immure/scanning/kernels/build_words.py:ffi",
         "src/immure/scanning/kernels/build_ec.py:ffi",
+        "src/immure/redact/prove/kernels/build_probe.py:ffi",
     ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

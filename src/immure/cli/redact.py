@@ -214,4 +214,16 @@ def proof_words(proof: dict[str, Any] | None) -> list[str]:
     """What was proved, in words."""
     if proof is None:
         return ["nothing"]
-    return [json.dumps(proof)[:100]]
+    scan, residue, debugger = proof["scan"], proof["residue"], proof["debugger"]
+    pieces = sum(number["left"] for key in residue["keys"] for number in key["bits_left"].values())
+    seen = ", ".join(f"{count} {name}" for name, count in debugger["compared"].items())
+    if not scan["strings"]:
+        return [f"{proof['bytes']['compared_bytes']} bytes compared: nothing differs but what was erased"]
+    return [
+        f"a second scanner finds no piece of {scan['strings']} writings of their numbers",
+        f"bits of them that are left: {pieces}; far too few to rebuild a key",
+        f"{proof['bytes']['compared_bytes']} bytes compared: nothing but the erased places differs",
+        f"{debugger['reader']} shows the same {seen}"
+        if debugger["status"] == "ok"
+        else f"NOT compared by a debugger: {debugger['reason']}",
+    ]
