@@ -31,9 +31,14 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "scan": Entry("immure.cli.scan", "scan", "Find private keys in crash dumps and other memory images."),
-    "redact": Entry(
-        "immure.cli.redact", "redact", "Write a copy of a crash dump without its keys, and prove it."
-    ),
+    "redact": Entry("immure.cli.redact", "redact", "Write a copy of a crash dump without its keys, and prove it."),
+    "attest": Entry("immure.cli.attest", "attest", "Sign, verify and show clearances of dumps."),
+    "release": Entry("immure.cli.release", "release", "Let a dump out of production, if it is cleared."),
+    "policy": Entry("immure.cli.policy", "policy", "Check and test the policy of releases."),
+    "vault": Entry("immure.cli.vault", "vault", "Keep crash dumps sealed until they are released or destroyed."),
+    "capture": Entry("immure.cli.capture", "capture", "Take crashes from the kernel, straight into the vault."),
+    "drill": Entry("immure.cli.drill", "drill", "Crash a program of yours, and see what is left of its key."),
+    "log": Entry("immure.cli.log", "log", "Show and verify the log of decisions."),
     "completion": Entry("immure.cli.completion", "completion", "Print a completion script for your shell."),
 }
 
@@ -42,6 +47,7 @@ _EPILOG = """
 Examples:
   immure scan app.core --keys https://login.example/jwks.json
   immure scan /var/crash --format html -o report.html
+  immure redact app.core -o app.redacted.core --keys jwks.json
   immure COMMAND --help
 """
 
@@ -88,7 +94,8 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
     help="Print the version and leave.",
 )
 def cli() -> None:
-    """Immure finds signing keys in crash dumps, so that the dumps stay inside the walls.
+    """Immure keeps signing keys inside the walls: it finds them in crash dumps, takes them out, proves that they
+    are gone, and lets a dump leave production only then.
 
     It needs only the public halves of your keys, and proves by arithmetic what it finds.
     """

@@ -14,13 +14,18 @@ from immure.cli.key_sources import load_all
 from immure.cli.messages import say
 from immure.cli.output import check_writable, open_output
 from immure.cli.parameters import KeySource
-from immure.cli.progress import reporter
+from immure.cli.progress import Reporter, reporter
+from immure.cli.vault import open_vault, wrapping_options
 from immure.errors import UsageError
 from immure.scanning.options import Mode, ScanOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from immure.keymaterial.key import PublicKey
     from immure.redact.options import RedactOptions
     from immure.redact.record import RedactionRecord
+    from immure.vault import Vault
 
 _EPILOG = """
 DUMP is one crash dump (ELF core, minidump, HPROF, LiME or raw bytes; compressed ones come out compressed).
@@ -35,6 +40,7 @@ Examples:
   immure redact app.core.zst -o out.core.zst --keys https://login.example/ --also tokens,cookies
   immure redact app.core -o out.core --secret-file signing-key.pem --secret-file db-password.txt
   immure redact app.core -o out.core --stack-only
+  immure redact sha256:9f86d081… --vault /var/lib/immure/vault -o out.core --keys jwks.json
 
 \b
 Exit codes:
@@ -103,6 +109,13 @@ Exit codes:
     help="Where the record goes.  [default: OUT.redaction.json]",
 )
 @click.option(
+    "--vault",
+    metavar="DIR",
+    type=click.Path(),
+    help="DUMP is the id (sha256:…) of a dump that is sealed in this vault.",
+)
+@wrapping_options("vault-")
+@click.option(
     "-f", "--format", "form", type=click.Choice(("terminal", "json")), default="terminal", show_default=True
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no notes, no summary.")
@@ -120,6 +133,9 @@ def redact(
     threads: int | None,
     no_debugger: bool,
     record: str | None,
+    vault: str | None,
+    key_file: str | None,
+    passphrase_file: str | None,
     form: str,
     quiet: bool,
 ) -> int:
@@ -144,12 +160,38 @@ def redact(
     from immure.redact.redactor import redact_file
 
     with reporter(quiet=quiet) as progress:
-        done = beside(lambda: redact_file(dump, output, keys=keys, options=options, progress=progress))
+        if vault is None:
+            done = beside(lambda: redact_file(dump, output, keys=keys, options=options, progress=progress))
+        else:
+            sealed = open_vault(vault, key_file, passphrase_file)
+            done = beside(lambda: _redact_sealed(sealed, dump, output, keys, options, progress))
     with open_output(record) as stream:
         json.dump(done.to_json(), stream, indent=1)
         stream.write("\n")
     _present(done, output, record, form, quiet)
     return ExitCode.CLEAN
+
+
+def _redact_sealed(
+    vault: Vault,
+    identity: str,
+    output: str,
+    keys: Sequence[PublicKey],
+    options: RedactOptions,
+    progress: Reporter,
+) -> RedactionRecord:
+    """A copy of a dump in a vault, of which the digest is known."""
+    from immure.redact.record import FileDigest
+    from immure.redact.redactor import write_copy
+
+    reader = vault.open_dump(identity)
+    try:
+        digest = FileDigest(identity.removeprefix("sha256:"), reader.size)
+        return write_copy(
+            identity, reader, output, keys=keys, options=options, progress=progress, source=digest
+        )
+    finally:
+        reader.close()
 
 
 def _options(

@@ -10,7 +10,7 @@ result: if anything is wrong there is no output.
 
 from immure.redact.options import NamedSecret, RedactOptions
 from immure.redact.record import FileDigest, RedactionRecord
-from immure.redact.redactor import redact_file, redact_reader
+from immure.redact.redactor import redact_file, redact_reader, write_copy
 from immure.redact.span import Span
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "Span",
     "redact_file",
     "redact_reader",
+    "write_copy",
 ]

@@ -68,9 +68,31 @@ def redact_file(
     source, target = os.fspath(path), Path(os.path.realpath(output))
     if os.path.exists(target) and os.path.samefile(source, target):
         raise UsageError("the output would replace the dump itself", path=source)
+    with closing(FileReader.open(source)) as reader:
+        return write_copy(source, reader, target, keys=keys, options=options, progress=progress)
+
+
+def write_copy(
+    path: str,
+    reader: Reader,
+    output: str | os.PathLike[str],
+    *,
+    keys: Sequence[PublicKey] = (),
+    options: RedactOptions | None = None,
+    progress: Progress | None = None,
+    source: FileDigest | None = None,
+) -> RedactionRecord:
+    """As :func:`redact_file`, of a dump that is read by other means, such as one in a vault. ``source`` is its
+    digest, if that is known already.
+
+    Raises:
+        RedactionError, ImageError, UsageError: see :func:`redact_file`.
+    """
     try:
-        with closing(FileReader.open(source)) as reader, replacing(target, mode=0o600) as out:
-            return redact_reader(source, reader, out, keys=keys, options=options, progress=progress)
+        with replacing(Path(os.path.realpath(output)), mode=0o600) as out:
+            return redact_reader(
+                path, reader, out, keys=keys, options=options, progress=progress, source=source
+            )
     except OSError as error:
         raise RedactionError(f"cannot be written: {error.strerror or error}", path=str(output)) from error
 
