@@ -1,14 +1,16 @@
-"""The incident in one minute: a token signer crashes, and its core dump holds the signing key.
+"""The incident in a minute or two: a token signer crashes, and its core dump holds the signing key.
 
 ``make demo`` runs this. It starts ``token_signer.py``, crashes it for real, lets the usual tools search the
 core, and then ``immure scan``, which is given nothing but the public keys. Each of the usual tools is first
-tried on a file that holds a throwaway key in PEM and DER, to see whether its silence means something.
+tried on a file that holds a throwaway key in PEM and DER, to see whether its silence means something. Then
+the same happens within walls (``walls.py``): the dump is captured, redacted, proved, attested and released.
 Everything is deleted at the end: the core *is* the key.
 """
 
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 import re
@@ -27,6 +29,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
+import walls  # noqa: E402
 from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: E402
 
@@ -35,6 +38,7 @@ from drill import crash  # noqa: E402
 RULES = ROOT / "benchmarks" / "private_keys.yar"
 TOKENS = 200
 PEM = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.{40,6000}?-----END \1", re.DOTALL)
+NUMBERS = itertools.count(1)
 #: Seconds that one tool may take.
 PATIENCE = 60
 
@@ -44,8 +48,9 @@ def say(text: str = "") -> None:
     print(text, flush=True)
 
 
-def step(number: int, text: str) -> None:
+def step(text: str) -> None:
     """Begin a step."""
+    number = next(NUMBERS)
     bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() and "NO_COLOR" not in os.environ else ("", "")
     say(f"\n{bold}{number}. {text}{plain}")
 
@@ -304,7 +309,7 @@ def act(directory: Path) -> bool:
 
 def act_with(directory: Path, take: Taking | None) -> bool:
     """The incident, step by step."""
-    step(1, "A token signer starts. It makes its keys in memory and never writes them down.")
+    step("A token signer starts. It makes its keys in memory and never writes them down.")
     target, port = start_signer(directory)
     try:
         jwks = directory / "jwks.json"
@@ -318,22 +323,44 @@ def act_with(directory: Path, take: Taking | None) -> bool:
             say(f"   {key['kid']}: {key['kty']}, {key['alg']}, issuer {key['issuer']}")
         if take is None:
             check_readable(target.pid)
-            step(2, "immure searches the living process, and is given nothing but the public keys.")
+            step("immure searches the living process, and is given nothing but the public keys.")
             return conclude(run_immure(f"pid:{target.pid}", jwks))
 
-        step(2, "It crashes.")
+        step("It crashes.")
         core = directory / "signer.core"
         how = take(target, core)
     finally:
         target.stop()
     say(f"   {how}: {core.name}, {core.stat().st_size / 1e6:.1f} MB.")
 
-    step(3, "The usual tools search the core for the private keys.")
+    step("The usual tools search the core for the private keys.")
     if run_usual_tools(core, uint(next(key["n"] for key in public["keys"] if key["kty"] == "RSA"))):
         say("   So one of them found a key this time.")
 
-    step(4, "immure searches it, and is given nothing but the public keys.")
-    return conclude(run_immure(core.name, jwks))
+    step("immure searches it, and is given nothing but the public keys.")
+    found = conclude(run_immure(core.name, jwks))
+    return found and with_walls(directory, core)
+
+
+def with_walls(directory: Path, core: Path) -> bool:
+    """The same crash with everything in place that the incident lacked."""
+    around = walls.Walls(directory, say)
+    around.prepare()
+    step("The same once more, with Immure in place: a signer crashes.")
+    if walls.can_capture():
+        target, port = start_signer(directory)
+        try:
+            (directory / "jwks.json").write_bytes(fetch(port, "/jwks.json"))
+            fetch(port, "/token?sub=alice&alg=RS256")
+            fetch(port, "/token?sub=alice&alg=ES256")
+            say(f"   {walls.crash_into_the_vault(around, target)}")
+        finally:
+            target.stop()
+    else:
+        say(f"   {walls.seal(around, core)}")
+    walls.act(around, step)
+    say("\n   A dump left production, and the keys did not.")
+    return True
 
 
 def check_readable(pid: int) -> None:

@@ -149,8 +149,8 @@ def gcore(pid: int, path: Path, *, timeout: float = 300) -> Path:
 
 
 @contextlib.contextmanager
-def kernel_cores_into(directory: Path) -> Iterator[None]:
-    """Let the kernel write cores to ``directory/core.PID`` for as long as the block runs."""
+def core_pattern(pattern: str) -> Iterator[None]:
+    """Let the kernel do with cores what ``pattern`` says for as long as the block runs."""
     with LOCK.open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.seek(0)
@@ -162,11 +162,16 @@ def kernel_cores_into(directory: Path) -> Iterator[None]:
         lock.write(before)
         lock.flush()
         try:
-            CORE_PATTERN.write_text(f"{directory}/core.%p\n")
+            CORE_PATTERN.write_text(f"{pattern}\n")
             yield
         finally:
             CORE_PATTERN.write_text(before)
             lock.truncate(0)
+
+
+def kernel_cores_into(directory: Path) -> contextlib.AbstractContextManager[None]:
+    """Let the kernel write cores to ``directory/core.PID`` for as long as the block runs."""
+    return core_pattern(f"{directory}/core.%p")
 
 
 def crash(pid: int, path: Path, *, reap: subprocess.Popen[bytes] | None = None, timeout: float = 180) -> Path:

@@ -31,12 +31,18 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "scan": Entry("immure.cli.scan", "scan", "Find private keys in crash dumps and other memory images."),
-    "redact": Entry("immure.cli.redact", "redact", "Write a copy of a crash dump without its keys, and prove it."),
+    "redact": Entry(
+        "immure.cli.redact", "redact", "Write a copy of a crash dump without its keys, and prove it."
+    ),
     "attest": Entry("immure.cli.attest", "attest", "Sign, verify and show clearances of dumps."),
     "release": Entry("immure.cli.release", "release", "Let a dump out of production, if it is cleared."),
     "policy": Entry("immure.cli.policy", "policy", "Check and test the policy of releases."),
-    "vault": Entry("immure.cli.vault", "vault", "Keep crash dumps sealed until they are released or destroyed."),
-    "capture": Entry("immure.cli.capture", "capture", "Take crashes from the kernel, straight into the vault."),
+    "vault": Entry(
+        "immure.cli.vault", "vault", "Keep crash dumps sealed until they are released or destroyed."
+    ),
+    "capture": Entry(
+        "immure.cli.capture", "capture", "Take crashes from the kernel, straight into the vault."
+    ),
     "drill": Entry("immure.cli.drill", "drill", "Crash a program of yours, and see what is left of its key."),
     "log": Entry("immure.cli.log", "log", "Show and verify the log of decisions."),
     "completion": Entry("immure.cli.completion", "completion", "Print a completion script for your shell."),

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bars
 
-PHASES = {"survey": "surveying", "search": "searching", "sweep": "sweeping", "write": "writing", "prove": "proving"}
+PHASES = {
+    "survey": "surveying",
+    "search": "searching",
+    "sweep": "sweeping",
+    "write": "writing",
+    "prove": "proving",
+}
 #: Seconds of silence before a log gets a first line, and between lines.
 INTERVAL = 15.0
 

@@ -1,0 +1,1 @@
+"""Signed statements about dumps: the DSSE envelope, the in-toto Statement, and what a clearance says."""

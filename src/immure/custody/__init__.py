@@ -1,0 +1,29 @@
+"""Holding private keys: a :class:`~immure.custody.signer.Signer` for each key URI.
+
+>>> open_signer("vault:release")
+Traceback (most recent call last):
+...
+immure.errors.SignerError: vault:…: key URIs begin with file: or pkcs11:
+"""
+
+from __future__ import annotations
+
+from immure.custody.signer import SCHEMES, Ask, Signer, open_signer
+
+__all__ = ["SCHEMES", "Ask", "Signer", "open_signer"]
+
+
+def _file(uri: str, pin: str | None, ask: Ask | None) -> Signer:
+    from immure.custody.file_signer import open_file
+
+    return open_file(uri, pin, ask)
+
+
+def _pkcs11(uri: str, pin: str | None, ask: Ask | None) -> Signer:
+    from immure.custody.pkcs11_signer import open_pkcs11
+
+    return open_pkcs11(uri, pin, ask)
+
+
+# what a scheme needs is loaded when a URI of that scheme is opened
+SCHEMES.update({"file": _file, "pkcs11": _pkcs11})
