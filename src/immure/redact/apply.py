@@ -119,9 +119,11 @@ _ZEROS: Final = bytes(1 << 16)
 def _write_sparse(out: BinaryIO, piece: memoryview, offset: int) -> None:
     """Write what is not zeros; ``truncate`` makes the rest."""
     step, begun = len(_ZEROS), -1
+    memory = piece.obj  # comparing views would go byte by byte
+    if not isinstance(memory, bytearray):
+        raise TypeError("a piece is a view of the beginning of a bytearray")
     for start in range(0, len(piece), step):
-        block = piece[start : start + step]
-        empty = block == _ZEROS[: len(block)]
+        empty = memory.startswith(_ZEROS[: len(piece) - start], start)
         if not empty and begun < 0:
             begun = start
         elif empty and begun >= 0:
