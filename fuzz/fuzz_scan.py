@@ -43,12 +43,13 @@ def _validator() -> jsonschema.Draft202012Validator:
 
 
 @cache
-def _named() -> tuple[PublicKey, ...]:
+def named() -> tuple[PublicKey, ...]:
+    """The keys that are searched for."""
     return tuple(PublicKey(keys.numbers(keys.key(kind)), Origin("keys", kind)) for kind in KINDS)
 
 
 @cache
-def _secrets() -> tuple[str, ...]:
+def secrets() -> tuple[str, ...]:
     """The secret numbers as a report might show them: as decimal, hexadecimal and base64url digits."""
     values = formats.rsa_values(keys.key("RSA-1024"))
     shown = [values[name] for name in ("p", "q", "d", "dp", "dq", "qi")]
@@ -59,12 +60,12 @@ def _secrets() -> tuple[str, ...]:
 
 def check_scan(data: bytes) -> None:
     """Every image in ``data`` is scanned, and the report on it can be written in every form."""
-    report = ScanReport(keys=list(_named()), detectors=OPTIONS.detectors)
+    report = ScanReport(keys=list(named()), detectors=OPTIONS.detectors)
     try:
         for opened in open_reader("fuzz", BytesReader(data), limits=LIMITS):
             if isinstance(opened, Image):
                 with opened as image:
-                    report.images.append(scan_image(image, _named(), OPTIONS))
+                    report.images.append(scan_image(image, named(), OPTIONS))
             else:
                 report.images.append(ImageReport(opened.path, "none", 0, error=opened.reason))
     except ImmureError as error:
@@ -73,7 +74,7 @@ def check_scan(data: bytes) -> None:
         written = io.StringIO()
         write_report(report, written, form)
         text = written.getvalue()
-        assert not any(secret in text for secret in _secrets()), form
+        assert not any(secret in text for secret in secrets()), form
         if form == "json":
             _validator().validate(json.loads(text))
     for image in report.images:
@@ -93,7 +94,7 @@ def _check_places(image: ImageReport) -> None:
         assert gap.offset >= 0
 
 
-def _planted() -> list[bytes]:
+def planted() -> list[bytes]:
     """Cores with whole keys, and with numbers of keys in every layout."""
     values = formats.rsa_values(keys.key("RSA-1024"))
     numbers = b"".join(encode(values[name], layout, 512) + bytes(64) for name in "pq" for layout in LAYOUTS)
@@ -106,6 +107,6 @@ def _planted() -> list[bytes]:
 
 
 if __name__ == "__main__":
-    cores = _planted()
+    cores = planted()
     others = [data for kind in ("elf", "minidump", "hprof", "lime", "avml") for data in images(kind)[:2]]
     run(check_scan, [*cores, *others, gzip.compress(cores[0])])

@@ -59,8 +59,8 @@ def test_errors_import_nothing_from_the_package() -> None:
 def test_the_library_neither_prints_nor_exits() -> None:
     calls = []
     for path in sorted(PACKAGE.rglob("*.py")):
-        if "cli" in path.relative_to(PACKAGE).parts:
-            continue
+        if "cli" in path.relative_to(PACKAGE).parts or path.stem.endswith("_worker"):
+            continue  # a worker is a program that the library starts in a process of its own
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in (
                 "print",
