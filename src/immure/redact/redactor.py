@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from immure.dumps.archives import detect as detect_archive
 from immure.dumps.compression import detect_codec
@@ -31,14 +31,17 @@ from immure.keymaterial.key import Origin, PublicKey
 from immure.redact.apply import PIECE, Digest, write_redacted
 from immure.redact.options import RedactOptions
 from immure.redact.plan import all_proofs, make_plan
-from immure.redact.proving import prove_redaction
+from immure.redact.proving import Prover, left_over
 from immure.redact.record import FileDigest, RedactionRecord
+from immure.redact.span import Span, disjoint
 from immure.scanning.finding import ImageReport
 from immure.scanning.options import NoProgress, Progress
 from immure.scanning.scanner import prove_image
 
 #: Formats whose bytes are not those of the file, so that they cannot be put back.
 _CONVERTED = ("avml", "process")
+#: What the second scanner finds is erased as well, and proved anew, so many times in all.
+MOST_ROUNDS: Final = 3
 #: Neither a stream within a stream nor an archive is opened: what cannot be put back is not redacted.
 _ONE_DUMP = Limits(max_compression_depth=1, max_nesting=-1)
 
@@ -82,8 +85,8 @@ def write_copy(
     progress: Progress | None = None,
     source: FileDigest | None = None,
 ) -> RedactionRecord:
-    """As :func:`redact_file`, of a dump that is read by other means, such as one in a vault. ``source`` is its
-    digest, if that is known already.
+    """As :func:`redact_file`, of a dump that is read by other means, such as one in a vault. ``source`` is
+    its digest, if that is known already.
 
     Raises:
         RedactionError, ImageError, UsageError: see :func:`redact_file`.
@@ -123,10 +126,20 @@ def redact_reader(
         check_understood(image, report)
         proofs = all_proofs(proofs, options.known)
         spans = make_plan(image, report, proofs, options, progress)
-        size = image.reader.size or 0
-        progress.phase("write")
+        copy = _Copy(path, image, out, codec, progress)
+        prover = Prover(image, proofs, options)
         before = Digest() if source is None and codec is None else None
-        digest = write_redacted(image.reader, size, spans, out, codec, path, progress.advance, before)
+        for rounds in range(1, MOST_ROUNDS + 1):
+            digest = copy.write(spans, before if rounds == 1 else None)
+            progress.phase("prove")
+            with copy.reopened() as redacted:
+                proof = prover.examine(redacted, spans)
+                left = left_over(proof)
+                if not left or rounds == MOST_ROUNDS:
+                    proof = prover.settle(proof, redacted, spans)
+                    break
+            report.warnings.append(_also(len(left)))
+            spans = disjoint([*spans, *left])
         record = RedactionRecord(
             path=path,
             format=image.format,
@@ -145,17 +158,40 @@ def redact_reader(
             not_searched=report.not_searched,
             warnings=report.warnings,
             spans=spans,
+            proof=proof,
         )
-        progress.phase("prove")
-        with _reopened(out, path) as redacted:
-            record.proof = prove_redaction(image, redacted, proofs, spans, options)
     record.seconds = time.perf_counter() - began
     return record
 
 
-def _reopened(out: BinaryIO, path: str) -> Image:
-    """What was written, read anew: the bytes of this very file, whatever its name leads to."""
-    return open_one(path, FileReader(os.dup(out.fileno()), path))
+class _Copy:
+    """The file that the copy is written to, anew in each round."""
+
+    def __init__(self, path: str, image: Image, out: BinaryIO, codec: str | None, progress: Progress) -> None:
+        self._path = path
+        self._image = image
+        self._out = out
+        self._codec = codec
+        self._progress = progress
+
+    def write(self, spans: Sequence[Span], before: Digest | None) -> Digest:
+        """Write the image without the spans; ``before`` is given its bytes as they were."""
+        self._progress.phase("write")
+        self._out.seek(0)
+        self._out.truncate()
+        size, advance = self._image.reader.size or 0, self._progress.advance
+        return write_redacted(
+            self._image.reader, size, spans, self._out, self._codec, self._path, advance, before
+        )
+
+    def reopened(self) -> Image:
+        """What was written, read anew: the bytes of this very file, whatever its name leads to."""
+        return open_one(self._path, FileReader(os.dup(self._out.fileno()), self._path))
+
+
+def _also(count: int) -> str:
+    places = "1 piece" if count == 1 else f"{count} pieces"
+    return f"the second scanner found {places} of secrets that the first had not; erased as well"
 
 
 def outer_codec(path: str, reader: Reader) -> str | None:
