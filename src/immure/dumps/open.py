@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from immure.dumps.detect import HEAD_BYTES, parse_image
 from immure.dumps.dump import Image, Missing, Reader
@@ -17,6 +18,9 @@ from immure.dumps.limits import Limits
 from immure.dumps.readers import FileReader, PiecesReader, SharedReader, kind_of
 from immure.dumps.unreadable import Unreadable
 from immure.errors import ImageError, ImmureError
+
+if TYPE_CHECKING:
+    from immure.dumps.spool import SpoolReader
 
 Opened = Image | Unreadable
 
@@ -108,9 +112,13 @@ def _open_compressed(
     from immure.dumps.compression import open_compressed
 
     shared = SharedReader(reader)
+
+    def again() -> SpoolReader:
+        return open_compressed(path, shared.acquire(), codec, limits, shared.release)
+
     try:
         shared.acquire()
-        inner = open_compressed(path, reader, codec, limits, shared.release)
+        inner = open_compressed(path, reader, codec, limits, shared.release, again)
         if not inner.read(0, 1) and (faults := inner.faults()):
             yield _as_it_is(path, shared, f"begins like {codec}, but {faults[0].reason}", limits)
             return
