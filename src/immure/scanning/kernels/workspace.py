@@ -97,6 +97,7 @@ class Workspace:
         self._out = ffi.new("int64_t[]", 3 * max(4096, self.capacity // 40 + 16))
         self._out_entries = len(self._out)
         self._alive = -1
+        self._masked = self._alive_masked = 0
         self.has_noise = False
         self.visited = 0
         self.survived = 0
@@ -110,10 +111,25 @@ class Workspace:
         self.length = padded
         self._alive = -1
 
+    def look_at(self, filled: int) -> None:
+        """Work on the mask while the buffer is being filled (``filled`` bytes so far; 0 begins anew), and what
+        came last is still in the processor's cache."""
+        if filled == 0:
+            self._masked = self._alive_masked = 0
+        self._mask_up_to(filled // 512 * 64)
+
+    def _mask_up_to(self, words: int) -> None:
+        done = self._masked
+        self._alive_masked += lib.words_mask(
+            self.pointer + 8 * done, words - done, DULL_BITS, self._mask + done // 64
+        )
+        self._masked = words
+
     def mask(self) -> Any:
         """One bit for each word that is not dull, in native memory."""
         if self._alive < 0:
-            self._alive = lib.words_mask(self.pointer, self.length // 8, DULL_BITS, self._mask)
+            self._mask_up_to(self.length // 8)
+            self._alive, self._masked, self._alive_masked = self._alive_masked, 0, 0
         return self._mask
 
     def find_runs(self, *, strict: bool = True) -> int:
