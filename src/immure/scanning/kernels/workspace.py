@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from immure.errors import LimitError
@@ -68,8 +69,8 @@ class Runs:
         """Replace the runs (for buffers whose runs are known otherwise)."""
         if len(pairs) > self.capacity:
             self.__init__(len(pairs))  # type: ignore[misc]
-        for index, (start, end) in enumerate(pairs):
-            self.data[2 * index], self.data[2 * index + 1] = start, end
+        flat = array("q", chain.from_iterable(pairs))
+        ffi.memmove(self.data, flat, 8 * len(flat))
         self.count = len(pairs)
 
 
