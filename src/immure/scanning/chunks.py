@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from immure.dumps.dump import Image, Reader
@@ -167,33 +168,53 @@ def chunks_under_way(threads: int) -> int:
     return 1 if threads <= 1 else 2 * threads + 1
 
 
+class Spaces:
+    """Workspaces for chunks of up to ``chunk_bytes``; each is made by the thread that first needs it, and
+    kept for the next."""
+
+    def __init__(self, chunk_bytes: int) -> None:
+        self._capacity = chunk_bytes + 2 * OVERLAP + 16
+        self._free: SimpleQueue[Workspace] = SimpleQueue()
+
+    @contextmanager
+    def one(self) -> Iterator[Workspace]:
+        """A workspace for a while."""
+        try:
+            space = self._free.get_nowait()
+        except Empty:
+            space = Workspace(self._capacity)
+        try:
+            yield space
+        finally:
+            self._free.put(space)
+
+    def wipe(self) -> None:
+        """Zero them all: they may have held keys."""
+        for _ in range(self._free.qsize()):
+            with self.one() as space:
+                space.wipe()
+
+
 def for_each_chunk(
     chunks: Iterable[Chunk],
-    chunk_bytes: int,
+    spaces: Spaces,
     work: Callable[[Workspace, Chunk], T],
     threads: int,
 ) -> Iterator[tuple[Chunk, T]]:
     """Run ``work`` over the chunks and yield the results in the order of the chunks.
 
-    Few chunks are under way (:func:`chunks_under_way`), whatever the size of the image.
+    Few chunks are under way (:func:`chunks_under_way`), whatever the size of the image. The caller wipes the
+    workspaces.
     """
-    capacity = chunk_bytes + 2 * OVERLAP + 16
-    if threads <= 1:
-        space = Workspace(capacity)
-        for chunk in chunks:
-            yield chunk, work(space, chunk)
-        space.wipe()
-        return
-    spaces: SimpleQueue[Workspace] = SimpleQueue()
-    for _ in range(threads):
-        spaces.put(Workspace(capacity))
 
     def run(chunk: Chunk) -> T:
-        space = spaces.get()
-        try:
+        with spaces.one() as space:
             return work(space, chunk)
-        finally:
-            spaces.put(space)
+
+    if threads <= 1:
+        for chunk in chunks:
+            yield chunk, run(chunk)
+        return
 
     pending: deque[tuple[Chunk, Future[T]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="immure-scan") as pool:
@@ -209,5 +230,3 @@ def for_each_chunk(
         finally:
             for _, future in pending:
                 future.cancel()
-    for _ in range(threads):
-        spaces.get().wipe()

@@ -13,6 +13,7 @@ from immure.keymaterial.published import where_published
 from immure.scanning.chunks import (
     OVERLAP,
     Chunk,
+    Spaces,
     chunks_under_way,
     for_each_chunk,
     load,
@@ -60,10 +61,12 @@ class ImageScan:
         # where every window is a candidate, those of eight mebibytes would take a gigabyte
         most = EXHAUSTIVE_CHUNK_BYTES if options.mode == "exhaustive" else options.chunk_bytes
         self._chunk_bytes = min(most, options.chunk_bytes)
+        self._planned: list[Chunk] = []
         self._proofs: dict[Numbers, Proof] = {}
         self._sweeps = Sweeps()
         self._texts = TextPool()
         self._structure = "structure" in options.detectors
+        self._spaces = Spaces(max(self._chunk_bytes, SAMPLE_BYTES if self._is_only_counted() else 0))
         self._harvest = Harvest(self._keys, public=options.harvest, private=self._structure)
         self._searcher: Searcher | None = None
         self._searched: set[Chunk] = set()
@@ -74,19 +77,21 @@ class ImageScan:
         """Survey the image, search it for its keys and the named ones, sweep for all places of those that are
         there."""
         began = time.perf_counter()
-        if self._is_only_counted():
-            counts = self._sample()
-        elif self._is_passed_over():
-            counts = self._pass_over()
-        else:
-            counts = self._survey()
-        plan = make_plan(self._options.mode, counts)
-        self._search_texts(plan)
-        self._search(plan)
-        self._sweep()
+        try:
+            plan = make_plan(self._options.mode, self._count())
+            self._search_texts(plan)
+            self._search(plan)
+            self._sweep()
+        finally:
+            self._spaces.wipe()
         self._conclude()
         self._describe(time.perf_counter() - began)
         return self.report
+
+    def _count(self) -> Counts:
+        if self._is_only_counted():
+            return self._sample()
+        return self._pass_over() if self._is_passed_over() else self._survey()
 
     def _is_only_counted(self) -> bool:
         reads = self._structure or self._options.harvest
@@ -113,7 +118,7 @@ class ImageScan:
             return count(space), examined
 
         self._progress.phase("search")
-        for chunk, (counted, examined) in self._each(plan_chunks(self._image, self._chunk_bytes), examine):
+        for chunk, (counted, examined) in self._each(self._chunks(), examine):
             counts.add(counted)
             if self._searcher is not None and examined is not None:
                 self._take(self._searcher, chunk, examined)
@@ -128,7 +133,7 @@ class ImageScan:
         surveyor = Surveyor(self._image.reader, structures=False, texts=False)
         pieces = plan_chunks(self._image, SAMPLE_BYTES)
         sampled = (piece for piece in pieces if piece.start // SAMPLE_BYTES % SAMPLED_OF == 0)
-        for _, surveyed in for_each_chunk(sampled, SAMPLE_BYTES, surveyor.examine, self._options.threads):
+        for _, surveyed in for_each_chunk(sampled, self._spaces, surveyor.examine, self._options.threads):
             counts.add(surveyed.counts, SAMPLED_OF)
         return counts
 
@@ -138,7 +143,7 @@ class ImageScan:
         reads = self._structure or options.harvest
         surveyor = Surveyor(self._image.reader, structures=reads, texts=reads)
         stream = self._image.reader.size is None
-        chunks = stream_chunks(self._chunk_bytes) if stream else plan_chunks(self._image, self._chunk_bytes)
+        chunks = stream_chunks(self._chunk_bytes) if stream else self._chunks()
         self._progress.phase("survey")
         for chunk, surveyed in self._each(chunks, surveyor.examine):
             if stream and surveyed.length <= chunk.start - chunk.read_start:
@@ -172,7 +177,7 @@ class ImageScan:
         self.report.not_searched += searcher.not_searched(plan, self._image.reader.size or 0)
         if not searcher.detectors and not self._proofs:
             return
-        chunks = plan_chunks(self._image, self._chunk_bytes)
+        chunks = self._chunks()
         if not self._searched:
             self._progress.phase("search")
         self._sweeps.prepare()
@@ -260,10 +265,17 @@ class ImageScan:
             keys_harvested=kinds.count("harvested"),
         )
 
+    def _chunks(self) -> Iterable[Chunk]:
+        """All chunks; to ask the file system for the holes takes a while, so it is done once."""
+        if self._image.reader.size is None:
+            return plan_chunks(self._image, self._chunk_bytes)
+        self._planned = self._planned or list(plan_chunks(self._image, self._chunk_bytes))
+        return self._planned
+
     def _each(
         self, chunks: Iterable[Chunk], work: Callable[[Workspace, Chunk], T]
     ) -> Iterator[tuple[Chunk, T]]:
-        for chunk, result in for_each_chunk(chunks, self._chunk_bytes, work, self._options.threads):
+        for chunk, result in for_each_chunk(chunks, self._spaces, work, self._options.threads):
             yield chunk, result
             self._progress.advance(chunk.stop - chunk.start)
 

@@ -139,11 +139,12 @@ class TextPool:
 
 def _joined(texts: Sequence[Texts]) -> Iterator[Texts]:
     """The texts of several chunks together: the more are searched at once, the less each costs."""
-    data, places, runs = bytearray(), [], []
+    joined, runs = DecodedTexts(bytearray(), []), list[tuple[int, int, int]]()
     for one in texts:
-        if data and len(data) + len(one.decoded.data) > JOINED_BYTES:
-            yield Texts(DecodedTexts(data, places), tuple(runs))
-            data, places, runs = bytearray(), [], []
+        if runs and len(joined.data) + len(one.decoded.data) > JOINED_BYTES:
+            yield Texts(joined, tuple(runs))
+            joined, runs = DecodedTexts(bytearray(), []), []
+        data, places = joined.data, joined.places
         data += bytes(-len(data) % 8)
         at, run = len(data), len(runs)
         data += one.decoded.data
@@ -152,8 +153,8 @@ def _joined(texts: Sequence[Texts]) -> Iterator[Texts]:
         ]
         runs += one.runs
         one.decoded.data[:] = bytes(len(one.decoded.data))
-    if data:
-        yield Texts(DecodedTexts(data, places), tuple(runs))
+    if runs:
+        yield Texts(joined, tuple(runs))
 
 
 class _TextSearch:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, Literal, NamedTuple, cast
 
 from immure.errors import KeyFormatError
@@ -126,17 +127,17 @@ class ScalarDetector(Detector):
             if len(offsets) >= ALONE_FROM:
                 result.proofs += self._try(searches, memory, offsets, lambda at: chunk.read_start + at)
             elif offsets:
-                windows = b"".join([memory[at : at + width] for at in offsets])
+                data = b"".join([memory[at : at + width] for at in offsets])
                 places = array("q", [chunk.read_start + at for at in offsets])
-                result.gathered.append((name, windows, places))
+                result.gathered.append((name, data, places))
         return result
 
     def settle(self, examined: Examined) -> list[Proof]:
         """Try what has been gathered when it is enough, or old: what is proved early need not be swept for
         later."""
-        for name, windows, places in examined.gathered:
+        for name, data, places in examined.gathered:
             memory, offsets = self._waiting.setdefault(name, (bytearray(), array("q")))
-            memory += windows
+            memory += data
             offsets.extend(places)
         self._waited += bool(self._waiting)
         many = any(len(offsets) >= TOGETHER for _, offsets in self._waiting.values())
@@ -149,7 +150,8 @@ class ScalarDetector(Detector):
             searches = self._searches[name]
             width = searches.width
             offsets = unique(memory, array("q", range(0, len(memory), width)), width)
-            proofs += self._try(searches, memory, offsets, lambda at, w=width, p=places: p[at // w])
+            found = self._try(searches, memory, offsets, lambda at: at)
+            proofs += [replace(proof, offset=places[proof.offset // width]) for proof in found]
             memory[:] = bytes(len(memory))
         self._waiting, self._waited = {}, 0
         return proofs

@@ -26,6 +26,9 @@ LOOSE_WORDS: Final = 5
 NOISE_MARGIN: Final = 2048
 NEVER_LONG: Final = (1 << 63) - 1
 
+#: Of memory that is not zeroed, only as much is taken from the system as is written.
+_new: Final = ffi.new_allocator(should_clear_after_alloc=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Windows:
@@ -48,7 +51,7 @@ class Runs:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.data = ffi.new("int64_t[]", 2 * capacity)
+        self.data = _new("int64_t[]", 2 * capacity)
         self.count = 0
 
     def __len__(self) -> int:
@@ -84,8 +87,8 @@ class Workspace:
         self.pointer = ffi.from_buffer("uint8_t[]", self.buffer)
         self.length = 0
         words = self.capacity // 8
-        self._mask = ffi.new("uint64_t[]", words // 64 + 1)
-        self._loose_mask = ffi.new("uint64_t[]", words // 64 + 1)
+        self._mask = _new("uint64_t[]", words // 64 + 1)
+        self._loose_mask = _new("uint64_t[]", words // 64 + 1)
         pages = self.capacity // (16 * 4096) + 2
         self.strict = Runs(words // (STRICT_WORDS + 1) + 2)
         self.loose = Runs(words // (LOOSE_WORDS + 1) + 2)
@@ -95,7 +98,7 @@ class Workspace:
         self._binary_ends = Runs(self.quiet_strict.capacity)
         self._selected: dict[tuple[str, int, int], Runs] = {}
         self._found_ends: set[tuple[str | int, ...]] = set()
-        self._out = ffi.new("int64_t[]", 3 * max(4096, self.capacity // 40 + 16))
+        self._out = _new("int64_t[]", 3 * max(4096, self.capacity // 40 + 16))
         self._out_entries = len(self._out)
         self._alive = -1
         self._masked = self._alive_masked = 0
@@ -113,8 +116,8 @@ class Workspace:
         self._alive = -1
 
     def look_at(self, filled: int) -> None:
-        """Work on the mask while the buffer is being filled (``filled`` bytes so far; 0 begins anew), and what
-        came last is still in the processor's cache."""
+        """Work on the mask while the buffer is being filled (``filled`` bytes so far; 0 begins anew), and
+        what came last is still in the processor's cache."""
         if filled == 0:
             self._masked = self._alive_masked = 0
         self._mask_up_to(filled // 512 * 64)
