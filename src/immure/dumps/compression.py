@@ -20,8 +20,7 @@ from immure.dumps.spool import SpoolReader
 from immure.dumps.zstd_frames import zstd_frame
 from immure.errors import ImageError
 
-#: Most bytes that come out at a time. Of more, memory is taken from the system and given back for each piece.
-_PIECE = 1 << 18
+_PIECE = 1 << 20  # most bytes that come out at a time
 _FIRST, _MOST = (
     1 << 12,
     1 << 20,
@@ -131,7 +130,7 @@ def open_compressed(
 
 
 def decompress(source: Reader, codec: str) -> Iterator[bytes]:
-    """The decompressed bytes, in pieces of at most 256 KiB.
+    """The decompressed bytes, in pieces of at most 1 MiB.
 
     Raises:
         ImageError: the stream is corrupt or cut short; ``offset`` is the place in ``source``.

@@ -103,6 +103,7 @@ class SpoolReader(Reader):
             block = self._recent.get(position // BLOCK)
             if block is None:
                 return self._opened_again().read_into(position, view[:length])
+            length = min(len(block) - inside, len(view))
             view[:length] = block[inside : inside + length]
         elif entry <= self._memory_slots:
             view[:length] = memoryview(self._memory[entry - 1])[inside : inside + length]
@@ -302,7 +303,7 @@ class SpoolReader(Reader):
         """Keep blocks for a while only."""
         recent = self._recent
         for start in range(0, len(data), BLOCK):
-            recent[len(self._index)] = data[start : start + BLOCK]
+            recent[len(self._index)] = data[start:]  # with what came with it
             self._index.append(_PASSED)
         while len(recent) * BLOCK > self._passing + _AHEAD:
             del recent[next(iter(recent))]
