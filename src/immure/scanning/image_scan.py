@@ -265,12 +265,17 @@ class ImageScan:
             keys_harvested=kinds.count("harvested"),
         )
 
-    def _chunks(self) -> Iterable[Chunk]:
+    def _chunks(self) -> Iterator[Chunk]:
         """All chunks; to ask the file system for the holes takes a while, so it is done once."""
-        if self._image.reader.size is None:
-            return plan_chunks(self._image, self._chunk_bytes)
-        self._planned = self._planned or list(plan_chunks(self._image, self._chunk_bytes))
-        return self._planned
+        if self._planned:
+            yield from self._planned
+            return
+        planned, is_final = [], self._image.reader.size is not None
+        for chunk in plan_chunks(self._image, self._chunk_bytes):
+            planned.append(chunk)
+            yield chunk
+        if is_final:
+            self._planned = planned
 
     def _each(
         self, chunks: Iterable[Chunk], work: Callable[[Workspace, Chunk], T]
