@@ -60,9 +60,10 @@ class Searcher:
     def settle(self, searched: Searched) -> list[Proof]:
         """What one chunk's results prove, together with those before."""
         proofs: list[Proof] = []
-        examined = searched.examined or [Examined() for _ in self.detectors]
-        for detector, result in zip(self.detectors, examined, strict=True):
-            proofs += result.proofs + detector.settle(result)
+        for detector, result in zip(self.detectors, searched.examined, strict=False):
+            proofs += result.proofs
+            if result.queued:
+                proofs += detector.settle(result.queued)
         return proofs
 
     def finish(self) -> list[Proof]:

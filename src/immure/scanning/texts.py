@@ -190,7 +190,7 @@ class _TextSearch:
         proofs: list[Proof] = []
         for prime in self._primes:
             examined = prime.examine_runs(space, chunk, runs)
-            proofs += examined.proofs + prime.settle(examined) + prime.finish()
+            proofs += examined.proofs + prime.settle(examined.queued) + prime.finish()
         for exponent in self._exponents:
             proofs += exponent.examine_runs(space, chunk, runs).proofs
         if self._scalars is not None:

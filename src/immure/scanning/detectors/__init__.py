@@ -7,7 +7,6 @@ queues, and ``settle`` runs in the order of the chunks, so that results do not d
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from array import array
 from dataclasses import dataclass, field
 
 from immure.keymaterial.key import Numbers
@@ -18,16 +17,11 @@ from immure.scanning.proofs import Proof
 
 @dataclass
 class Examined:
-    """What a detector makes of one chunk: proofs, and candidates that wait for others.
-
-    Attributes:
-        queued: numbers with their offsets in the image.
-        gathered: sets of windows: a name, the windows one behind the other, their offsets in the image.
-    """
+    """What a detector makes of one chunk: proofs, and (value, image offset) candidates that wait for others.
+    The values are secret."""
 
     proofs: list[Proof] = field(default_factory=list)
     queued: list[tuple[int, int]] = field(default_factory=list, repr=False)
-    gathered: list[tuple[str, bytes, array[int]]] = field(default_factory=list, repr=False)
 
 
 class Detector(ABC):
@@ -47,8 +41,8 @@ class Detector(ABC):
     def examine(self, space: Workspace, chunk: Chunk) -> Examined:
         """Look at one chunk, whose runs are in the workspace."""
 
-    def settle(self, examined: Examined) -> list[Proof]:
-        """Take the candidates of one chunk that wait, if any; what they prove by now."""
+    def settle(self, queued: list[tuple[int, int]]) -> list[Proof]:
+        """Take the queued candidates of one chunk; proofs that are certain by now."""
         return []
 
     def finish(self) -> list[Proof]:

@@ -3,11 +3,12 @@ memory."""
 
 from __future__ import annotations
 
+import threading
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
 from immure.errors import KeyFormatError
 from immure.keymaterial.curves import CURVES, montgomery_points
@@ -55,6 +56,10 @@ class _Searches(NamedTuple):
     ways: list[tuple[Family, Layout, Kind]]
 
 
+#: By name of a search: windows one behind the other, and their offsets in the image.
+_Waiting: TypeAlias = "dict[str, tuple[bytearray, array[int]]]"
+
+
 class ScalarDetector(Detector):
     """Looks for the private halves of all known points; the time does not depend on how many they are."""
 
@@ -75,7 +80,8 @@ class ScalarDetector(Detector):
                     families[of] += [numbers, *self._montgomery_keys(numbers)]
         self._points = {family: PointSet(keys, family) for family, keys in families.items()}
         self._searches = self._by_width()
-        self._waiting: dict[str, tuple[bytearray, array[int]]] = {}
+        self._lock = threading.Lock()
+        self._waiting: _Waiting = {}
         self._waited = 0
 
     def _montgomery_keys(self, numbers: Numbers) -> list[EcNumbers]:
@@ -114,6 +120,7 @@ class ScalarDetector(Detector):
         result = Examined()
         memory = space.view[: space.length]
         found: dict[int, array[int]] = {}
+        gathered: list[tuple[str, bytes, array[int]]] = []
         for name, searches in self._searches.items():
             width = searches.width
             if searches.digits:
@@ -128,32 +135,43 @@ class ScalarDetector(Detector):
                 result.proofs += self._try(searches, memory, offsets, lambda at: chunk.read_start + at)
             elif offsets:
                 data = b"".join([memory[at : at + width] for at in offsets])
-                places = array("q", [chunk.read_start + at for at in offsets])
-                result.gathered.append((name, data, places))
+                gathered.append((name, data, array("q", [chunk.read_start + at for at in offsets])))
+        result.proofs += self._try_gathered(self._together(gathered))
         return result
 
-    def settle(self, examined: Examined) -> list[Proof]:
-        """Try what has been gathered when it is enough, or old: what is proved early need not be swept for
-        later."""
-        for name, data, places in examined.gathered:
-            memory, offsets = self._waiting.setdefault(name, (bytearray(), array("q")))
-            memory += data
-            offsets.extend(places)
-        self._waited += bool(self._waiting)
-        many = any(len(offsets) >= TOGETHER for _, offsets in self._waiting.values())
-        return self.finish() if many or self._waited >= MOST_CHUNKS else []
+    def _together(self, gathered: list[tuple[str, bytes, array[int]]]) -> _Waiting:
+        """Let a chunk's candidates wait; all that wait, if they are enough, or old: what is proved early need
+        not be swept for later. Whose they are makes no difference to what is found."""
+        with self._lock:
+            for name, data, places in gathered:
+                memory, offsets = self._waiting.setdefault(name, (bytearray(), array("q")))
+                memory += data
+                offsets.extend(places)
+            self._waited += bool(self._waiting)
+            many = any(len(offsets) >= TOGETHER for _, offsets in self._waiting.values())
+            return self._take_waiting() if many or self._waited >= MOST_CHUNKS else {}
+
+    def _take_waiting(self) -> _Waiting:
+        waiting, self._waiting, self._waited = self._waiting, {}, 0
+        return waiting
 
     def finish(self) -> list[Proof]:
-        """Try what has been gathered."""
+        """Try what still waits."""
+        with self._lock:
+            waiting = self._take_waiting()
+        return self._try_gathered(waiting)
+
+    def _try_gathered(self, waiting: _Waiting) -> list[Proof]:
         proofs: list[Proof] = []
-        for name, (memory, places) in self._waiting.items():
+        for name, (memory, places) in waiting.items():
             searches = self._searches[name]
             width = searches.width
-            offsets = unique(memory, array("q", range(0, len(memory), width)), width)
+            # of equal windows the first is kept: let that be the first in the image
+            order = sorted(range(len(places)), key=places.__getitem__)
+            offsets = unique(memory, array("q", [width * index for index in order]), width)
             found = self._try(searches, memory, offsets, lambda at: at)
             proofs += [replace(proof, offset=places[proof.offset // width]) for proof in found]
             memory[:] = bytes(len(memory))
-        self._waiting, self._waited = {}, 0
         return proofs
 
     def _different(self, memory: memoryview, found: array[int], width: int) -> array[int]:

@@ -53,10 +53,10 @@ class SquareDetector(Detector):
                 result.queued.append((value, offset))
         return result
 
-    def settle(self, examined: Examined) -> list[Proof]:
+    def settle(self, queued: list[tuple[int, int]]) -> list[Proof]:
         """Batch the candidates."""
         batch = self._batch
-        return self._proofs([hit for value, offset in examined.queued for hit in batch.add(value, offset)])
+        return self._proofs([hit for value, offset in queued for hit in batch.add(value, offset)])
 
     def finish(self) -> list[Proof]:
         """Test the last batch."""

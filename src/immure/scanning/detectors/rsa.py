@@ -85,12 +85,12 @@ class PrimeDetector(Detector):
             self._proved[index, value] = proof
         return proof
 
-    def settle(self, examined: Examined) -> list[Proof]:
+    def settle(self, queued: list[tuple[int, int]]) -> list[Proof]:
         """Batch the candidates."""
         if self._batch is None:
             return []
         batch = self._batch
-        return self._proofs([hit for value, offset in examined.queued for hit in batch.add(value, offset)])
+        return self._proofs([hit for value, offset in queued for hit in batch.add(value, offset)])
 
     def finish(self) -> list[Proof]:
         """Test the last batch."""
