@@ -26,7 +26,7 @@ OVERLAP = 72 << 10
 #: Holes of sparse files up to this long are read as zeros: that costs less than cutting a chunk there.
 SMALL_HOLE = 1 << 20
 #: Bytes read at a time: what fits into a second-level cache.
-PIECE_BYTES = 512 << 10
+PIECE_BYTES = 1 << 20
 _PAGE = 4096
 
 
