@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from immure.dumps.detect import HEAD_BYTES, parse_image
@@ -114,7 +115,9 @@ def _open_compressed(
     shared = SharedReader(reader)
 
     def again() -> SpoolReader:
-        return open_compressed(path, shared.acquire(), codec, limits, shared.release)
+        # the first blocks are in memory already
+        in_file = replace(limits, spool_memory_bytes=0)
+        return open_compressed(path, shared.acquire(), codec, in_file, shared.release)
 
     try:
         shared.acquire()

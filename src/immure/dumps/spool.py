@@ -24,7 +24,7 @@ from immure.errors import ImageError, ImmureError, LimitError
 
 _ZEROS = bytes(BLOCK)
 _STEP = 4 << 20  # bytes that extents() waits for at a time
-_AHEAD = 16 << 20  # bytes that a stream is ahead of who passes over it once
+_AHEAD = 8 << 20  # bytes that a stream is ahead of who passes over it once
 _PASSED = 0xFFFF_FFFF  # in the index: a block that was not stored
 
 
