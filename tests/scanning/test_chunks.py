@@ -161,7 +161,7 @@ def test_an_error_in_a_worker_comes_out(threads: int) -> None:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        list(for_each_chunk(chunks_of(20), Spaces(PAGE), work, threads))
+        list(for_each_chunk(chunks_of(20), PAGE, work, threads))
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -177,4 +177,16 @@ def test_buffers_are_wiped_at_the_end(threads: int) -> None:
         list(for_each_chunk(chunks_of(9), spaces, work, threads))
     assert len(set(map(id, seen))) <= threads
     spaces.wipe()
+    assert all(bytes(space.view[:4]) == bytes(4) for space in seen)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_buffers_of_its_own_are_wiped_though_nobody_asks(threads: int) -> None:
+    seen = []
+
+    def work(space: Workspace, chunk: Chunk) -> None:
+        space.view[:4] = b"key!"
+        seen.append(space)
+
+    list(for_each_chunk(chunks_of(9), PAGE, work, threads))
     assert all(bytes(space.view[:4]) == bytes(4) for space in seen)

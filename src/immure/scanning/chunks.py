@@ -197,15 +197,22 @@ class Spaces:
 
 def for_each_chunk(
     chunks: Iterable[Chunk],
-    spaces: Spaces,
+    spaces: Spaces | int,
     work: Callable[[Workspace, Chunk], T],
     threads: int,
 ) -> Iterator[tuple[Chunk, T]]:
     """Run ``work`` over the chunks and yield the results in the order of the chunks.
 
     Few chunks are under way (:func:`chunks_under_way`), whatever the size of the image. The caller wipes the
-    workspaces.
+    workspaces; where the longest chunk is given instead, they are made, and wiped at the end.
     """
+    if isinstance(spaces, int):
+        own = Spaces(spaces)
+        try:
+            yield from for_each_chunk(chunks, own, work, threads)
+        finally:
+            own.wipe()
+        return
 
     def run(chunk: Chunk) -> T:
         with spaces.one() as space:
