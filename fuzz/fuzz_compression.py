@@ -5,17 +5,12 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import sys
 
 import lz4.frame
+import zstandard as zstd
 from checks import check_images
 from driver import run
 from seeds import images
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 if __name__ == "__main__":
     core = images("elf")[0]

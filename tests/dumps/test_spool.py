@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from immure.dumps import spool
 from immure.dumps.limits import Limits
 from immure.dumps.spool import BLOCK, SpoolReader
 from immure.errors import ImageError
@@ -115,7 +116,7 @@ def test_nothing_plain_reaches_the_disk(tmp_path):
     reader = SpoolReader(iter([data]), "test", Limits(spool_memory_bytes=0, spool_directory=str(tmp_path)))
     reader.wait()
     assert list(tmp_path.iterdir()) == []  # the file has no name
-    stored = os.pread(reader._vault._descriptor, len(data), 0)
+    stored = os.pread(reader._file._descriptor, len(data), 0)
     assert len(stored) == len(data)
     assert marker[:8] not in stored
     assert len(set(stored)) == 256
@@ -178,3 +179,93 @@ def test_close_stops_the_stream_and_later_reads_say_so():
     assert released.wait(20)
     with pytest.raises(ImageError, match="read after close"):
         reader.read(0, 1)
+
+
+def passed_over(data: bytes, released: list[str], limits: Limits = SMALL) -> SpoolReader:
+    def anew() -> SpoolReader:
+        return SpoolReader(cut(data, [BLOCK] * 40), "test", limits, lambda: released.append("second"))
+
+    pieces = cut(data, [100_000] * 30)
+    return SpoolReader(pieces, "test", limits, lambda: released.append("first"), anew)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 99),
+    span=st.integers(1, 4 * BLOCK),
+    reads=st.lists(st.tuples(st.integers(0, 33 * BLOCK), st.integers(0, 4 * BLOCK)), max_size=9),
+)
+def test_who_passes_over_once_may_still_read_anything(seed, span, reads):
+    data = content(seed, 32) + b"end"
+    released: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spool, "_AHEAD", 3 * BLOCK)
+        reader = passed_over(data, released)
+        reader.once(span)
+        for offset, length in reads:
+            assert reader.read(offset, length) == data[offset : offset + length]
+        reader.wait()
+        assert read_all(reader) == data
+        assert list(reader.extents(0, 99 * BLOCK)) == list(
+            SpoolReader(iter([data]), "test", SMALL).extents(0, 99 * BLOCK)
+        )
+    assert "first" not in released  # it may be needed to open the stream anew
+    reader.close()
+    reader.close()
+    assert released.count("first") == 1
+
+
+def test_who_passes_over_once_has_nothing_stored():
+    data = os.urandom(64 * BLOCK)
+    opened: list[int] = []
+
+    def anew() -> SpoolReader:
+        opened.append(1)
+        return SpoolReader(iter([data]), "test", SMALL)
+
+    go_on = threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        go_on.wait(20)
+        for start in range(0, len(data), 3 * BLOCK):
+            yield data[start : start + 3 * BLOCK]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spool, "_AHEAD", 6 * BLOCK)
+        reader = SpoolReader(pieces(), "test", SMALL, again=anew)
+        reader.once(2 * BLOCK)
+        go_on.set()
+        for start in range(0, len(data), BLOCK):
+            assert reader.read(start, BLOCK) == data[start : start + BLOCK]
+            assert len(reader._recent) <= 8
+        assert (opened, reader._file, reader._slots) == ([], None, 2)
+        assert reader.stored_bytes == len(data)
+        assert reader.read(5 * BLOCK, BLOCK) == data[5 * BLOCK : 6 * BLOCK]
+        assert opened == [1]
+
+
+def test_the_stream_waits_for_who_passes_over_it():
+    taken: list[int] = []
+
+    def pieces() -> Iterator[bytes]:
+        for number in range(64):
+            taken.append(number)
+            yield b"x" * BLOCK
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spool, "_AHEAD", 4 * BLOCK)
+        hold = threading.Event()
+        source = pieces()
+
+        def held() -> Iterator[bytes]:
+            hold.wait(20)
+            yield from source
+
+        reader = SpoolReader(held(), "test", SMALL, again=lambda: passed_over(b"", []))
+        reader.once(BLOCK)
+        hold.set()
+        assert reader.read(0, BLOCK) == b"x" * BLOCK
+        time.sleep(0.05)
+        assert len(taken) <= 8
+        reader.wait()  # and does not where somebody waits for its end
+        assert len(taken) == 64

@@ -15,6 +15,7 @@ from immure.scanning.chunks import (
     OVERLAP,
     SMALL_HOLE,
     Chunk,
+    Spaces,
     for_each_chunk,
     load,
     plan_chunks,
@@ -133,7 +134,9 @@ def test_results_come_in_order(threads: int) -> None:
         time.sleep(0.002 * (chunk.start % 3))
         return chunk.start
 
-    done = [(chunk.start, result) for chunk, result in for_each_chunk(chunks_of(30), PAGE, work, threads)]
+    done = [
+        (chunk.start, result) for chunk, result in for_each_chunk(chunks_of(30), Spaces(PAGE), work, threads)
+    ]
     assert done == [(index, index) for index in range(30)]
 
 
@@ -147,7 +150,7 @@ def test_few_chunks_are_under_way(threads: int) -> None:
         with lock:
             started += 1
 
-    for index, _ in enumerate(for_each_chunk(chunks_of(200), PAGE, work, threads)):
+    for index, _ in enumerate(for_each_chunk(chunks_of(200), Spaces(PAGE), work, threads)):
         assert started <= index + 2 * threads + 2
 
 
@@ -163,11 +166,27 @@ def test_an_error_in_a_worker_comes_out(threads: int) -> None:
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_buffers_are_wiped_at_the_end(threads: int) -> None:
-    spaces = []
+    seen = []
+    spaces = Spaces(PAGE)
 
     def work(space: Workspace, chunk: Chunk) -> None:
         space.view[:4] = b"key!"
-        spaces.append(space)
+        seen.append(space)
+
+    for _ in range(3):
+        list(for_each_chunk(chunks_of(9), spaces, work, threads))
+    assert len(set(map(id, seen))) <= threads
+    spaces.wipe()
+    assert all(bytes(space.view[:4]) == bytes(4) for space in seen)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_buffers_of_its_own_are_wiped_though_nobody_asks(threads: int) -> None:
+    seen = []
+
+    def work(space: Workspace, chunk: Chunk) -> None:
+        space.view[:4] = b"key!"
+        seen.append(space)
 
     list(for_each_chunk(chunks_of(9), PAGE, work, threads))
-    assert all(bytes(space.view[:4]) == bytes(4) for space in spaces)
+    assert all(bytes(space.view[:4]) == bytes(4) for space in seen)

@@ -100,8 +100,8 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
     help="Print the version and leave.",
 )
 def cli() -> None:
-    """Immure keeps signing keys inside the walls: it finds them in crash dumps, takes them out, proves that they
-    are gone, and lets a dump leave production only then.
+    """Immure keeps signing keys inside the walls: it finds them in crash dumps, takes them out, proves that
+    they are gone, and lets a dump leave production only then.
 
     It needs only the public halves of your keys, and proves by arithmetic what it finds.
     """

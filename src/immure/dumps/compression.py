@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import bz2
 import lzma
-import sys
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from immure.dumps.dump import Reader
 from immure.dumps.limits import Limits
 from immure.dumps.spool import SpoolReader
+from immure.dumps.zstd_frames import zstd_frame
 from immure.errors import ImageError
 
 _PIECE = 1 << 20  # most bytes that come out at a time
@@ -27,7 +27,6 @@ _FIRST, _MOST = (
 )  # bytes that go in: few at a frame's beginning, so that tiny frames cost little
 _MAX_PADDING = 64 << 20
 _XZ_MEMORY = 256 << 20
-_ZSTD_WINDOW_LOG = 27  # 128 MiB, what ``zstd --long`` uses
 
 
 class _Decoder(Protocol):
@@ -62,16 +61,6 @@ class _Gzip:
         return out
 
 
-def _zstd() -> _Decoder:
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        from backports import zstd
-    options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
-    decoder: _Decoder = zstd.ZstdDecompressor(options=options)
-    return decoder
-
-
 def _lz4() -> _Decoder:
     import lz4.frame
 
@@ -83,8 +72,8 @@ def _xz() -> _Decoder:
     return lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
 
 
+_ERRORS = (OSError, EOFError, ValueError, RuntimeError, MemoryError, zlib.error, lzma.LZMAError)
 _DECODERS: dict[str, Callable[[], _Decoder]] = {
-    "zstd": _zstd,
     "gzip": _Gzip,
     "xz": _xz,
     "lz4": _lz4,
@@ -122,11 +111,22 @@ def _skippable(head: bytes) -> int:
     return 0
 
 
+#: What is decompressed anew in less time than it takes to encrypt and write the bytes, and to read them back.
+_FAST: Final = ("zstd", "lz4")
+
+
 def open_compressed(
-    path: str, source: Reader, codec: str, limits: Limits, release: Callable[[], None]
+    path: str,
+    source: Reader,
+    codec: str,
+    limits: Limits,
+    release: Callable[[], None],
+    again: Callable[[], SpoolReader] | None = None,
 ) -> SpoolReader:
-    """A reader of what is inside ``source``. ``release`` is called when ``source`` is not needed any more."""
-    return SpoolReader(decompress(source, codec), path, limits, release)
+    """A reader of what is inside ``source``. ``release`` is called when ``source`` is not needed any more;
+    ``again`` opens the same once more."""
+    pieces = decompress(source, codec)
+    return SpoolReader(pieces, path, limits, release, again if codec in _FAST else None)
 
 
 def decompress(source: Reader, codec: str) -> Iterator[bytes]:
@@ -138,26 +138,30 @@ def decompress(source: Reader, codec: str) -> Iterator[bytes]:
     feed = _Feed(source)
     first = True
     while _skip_padding(feed, codec, first):
-        yield from _frame(feed, codec, _DECODERS[codec]())
+        yield from _frame(feed, codec, _DECODERS.get(codec))
         first = False
 
 
 #: decoders of zip members, by compression method (APPNOTE 4.4.5)
-MEMBER_CODECS: dict[int, tuple[str, Callable[[], _Decoder]]] = {
+MEMBER_CODECS: dict[int, tuple[str, Callable[[], _Decoder] | None]] = {
     8: ("deflate", lambda: _Gzip(wbits=-15)),
     12: ("bzip2", bz2.BZ2Decompressor),
-    93: ("zstd", _zstd),
+    93: ("zstd", None),
 }
 
 
 def decompress_member(source: Reader, method: int) -> Iterator[bytes]:
     """The decompressed bytes of a zip member. Raises as :func:`decompress` does."""
     codec, decoder = MEMBER_CODECS[method]
-    return _frame(_Feed(source), codec, decoder())
+    return _frame(_Feed(source), codec, decoder)
 
 
-def _frame(feed: _Feed, codec: str, decoder: _Decoder) -> Iterator[bytes]:
-    amount = _FIRST
+def _frame(feed: _Feed, codec: str, make: Callable[[], _Decoder] | None) -> Iterator[bytes]:
+    """What is in one frame; ``make`` is None for zstd."""
+    if make is None:
+        yield from zstd_frame(feed, _PIECE, _FIRST, _MOST)
+        return
+    decoder, amount, total = make(), _FIRST, 0
     while not decoder.eof:
         data = b""
         if decoder.needs_input:
@@ -166,21 +170,13 @@ def _frame(feed: _Feed, codec: str, decoder: _Decoder) -> Iterator[bytes]:
             if not data:
                 raise ImageError(f"the {codec} stream is cut short", offset=feed.position)
         try:
-            out = decoder.decompress(data, _PIECE)
-        except _errors() as error:
+            out = decoder.decompress(data, _PIECE - total % _PIECE)  # whole blocks need not be put together
+        except _ERRORS as error:
             raise ImageError(f"the {codec} stream is corrupt: {error}", offset=feed.position) from error
+        total += len(out)
         if out:
             yield out
     feed.position -= len(decoder.unused_data or b"")
-
-
-def _errors() -> tuple[type[Exception], ...]:
-    if sys.version_info >= (3, 14):
-        from compression.zstd import ZstdError
-    else:
-        from backports.zstd import ZstdError
-    foreign = (OSError, EOFError, ValueError, RuntimeError, MemoryError)
-    return (*foreign, zlib.error, lzma.LZMAError, ZstdError)
 
 
 def _skip_padding(feed: _Feed, codec: str, first: bool) -> bool:

@@ -41,6 +41,11 @@ class Reader(ABC):
         if start < stop:
             yield start, stop
 
+    def once(self, span: int) -> None:
+        """A hint: from here on the bytes are read once, in order, give or take ``span``. Others remain
+        readable, but may then cost much."""
+        return
+
     def wait(self) -> None:
         """Return when ``size`` is known: at once, but for a stream."""
         return

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from immure.dumps.detect import HEAD_BYTES, parse_image
 from immure.dumps.dump import Image, Missing, Reader
@@ -17,6 +19,9 @@ from immure.dumps.limits import Limits
 from immure.dumps.readers import FileReader, PiecesReader, SharedReader, kind_of
 from immure.dumps.unreadable import Unreadable
 from immure.errors import ImageError, ImmureError
+
+if TYPE_CHECKING:
+    from immure.dumps.spool import SpoolReader
 
 Opened = Image | Unreadable
 
@@ -108,9 +113,15 @@ def _open_compressed(
     from immure.dumps.compression import open_compressed
 
     shared = SharedReader(reader)
+
+    def again() -> SpoolReader:
+        # the first blocks are in memory already
+        in_file = replace(limits, spool_memory_bytes=0)
+        return open_compressed(path, shared.acquire(), codec, in_file, shared.release)
+
     try:
         shared.acquire()
-        inner = open_compressed(path, reader, codec, limits, shared.release)
+        inner = open_compressed(path, reader, codec, limits, shared.release, again)
         if not inner.read(0, 1) and (faults := inner.faults()):
             yield _as_it_is(path, shared, f"begins like {codec}, but {faults[0].reason}", limits)
             return

@@ -9,7 +9,6 @@ from __future__ import annotations
 import bz2
 import hashlib
 import lzma
-import sys
 import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -161,11 +160,9 @@ class _Lz4:
 
 
 def _zstd() -> _Compressor:
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        from backports import zstd
-    compressor: _Compressor = zstd.ZstdCompressor(level=3)
+    import zstandard
+
+    compressor: _Compressor = zstandard.ZstdCompressor(level=3).compressobj()
     return compressor
 
 

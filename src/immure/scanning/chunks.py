@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from immure.dumps.dump import Image, Reader
@@ -24,6 +25,8 @@ T = TypeVar("T")
 OVERLAP = 72 << 10
 #: Holes of sparse files up to this long are read as zeros: that costs less than cutting a chunk there.
 SMALL_HOLE = 1 << 20
+#: Bytes read at a time: what fits into a second-level cache.
+PIECE_BYTES = 1 << 20
 _PAGE = 4096
 
 
@@ -91,32 +94,29 @@ def _endless(chunk_bytes: int) -> Iterator[Chunk]:
 
 
 def _cut(reader: Reader, span: _Span, chunk_bytes: int) -> Iterator[Chunk]:
+    """The chunks of a span, each as soon as its end is known (a stream's holes are known only up to where it
+    is)."""
     base = span.start - (span.start - span.phase) % 8
-    done = span.start
-    for first, last in _without_small_holes(reader.extents(span.start, span.stop)):
-        start = max(done, first)
-        while start < last:
-            # cut on a grid that does not depend on where the holes are
-            grid = base + ((start - base) // chunk_bytes + 1) * chunk_bytes
-            stop = min(grid, last, span.stop)
-            read_start = max(base, base + (start - base - OVERLAP) // 8 * 8, 0)
-            if read_start % 8 != base % 8:
-                read_start += (base - read_start) % 8
-            yield Chunk(start, stop, read_start, min(stop + OVERLAP, span.stop))
-            start = done = stop
+    start = stop = -1  # of what is still to be cut
+    for first, last in reader.extents(span.start, span.stop):
+        if stop < 0 or first - stop > SMALL_HOLE:
+            if start < stop:
+                yield _chunk(span, base, start, stop)
+            start = first
+        stop = last
+        # on a grid that does not depend on where the holes are
+        while (grid := base + ((start - base) // chunk_bytes + 1) * chunk_bytes) <= stop:
+            yield _chunk(span, base, start, grid)
+            start = grid
+    if start < stop:
+        yield _chunk(span, base, start, stop)
 
 
-def _without_small_holes(extents: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    start = stop = -1
-    for first, last in extents:
-        if start >= 0 and first - stop <= SMALL_HOLE:
-            stop = last
-            continue
-        if start >= 0:
-            yield start, stop
-        start, stop = first, last
-    if start >= 0:
-        yield start, stop
+def _chunk(span: _Span, base: int, start: int, stop: int) -> Chunk:
+    read_start = max(base, base + (start - base - OVERLAP) // 8 * 8, 0)
+    if read_start % 8 != base % 8:
+        read_start += (base - read_start) % 8
+    return Chunk(start, stop, read_start, min(stop + OVERLAP, span.stop))
 
 
 def unread(chunk: Chunk, unreadable: Iterable[tuple[int, int]]) -> list[NotSearched]:
@@ -133,7 +133,7 @@ def load(reader: Reader, chunk: Chunk, space: Workspace) -> list[tuple[int, int]
     instead."""
     wanted = chunk.read_stop - chunk.read_start
     view = space.view[:wanted]
-    got = reader.read_into(chunk.read_start, view)
+    got = _read(reader, chunk.read_start, view, space)
     unreadable: list[tuple[int, int]] = []
     while got < wanted:
         at = chunk.read_start + got
@@ -149,40 +149,86 @@ def load(reader: Reader, chunk: Chunk, space: Workspace) -> list[tuple[int, int]
     return unreadable
 
 
+def _read(reader: Reader, offset: int, view: memoryview, space: Workspace) -> int:
+    """Read a chunk piece by piece, and look at each while it is in the processor's cache."""
+    got = 0
+    space.look_at(0)
+    while got < len(view):
+        piece = view[got : got + PIECE_BYTES]
+        done = reader.read_into(offset + got, piece)
+        got += done
+        if done < len(piece):
+            break
+        space.look_at(got)
+    return got
+
+
+def chunks_under_way(threads: int) -> int:
+    """How many chunks :func:`for_each_chunk` may have taken whose work is not done."""
+    return 1 if threads <= 1 else 2 * threads + 1
+
+
+class Spaces:
+    """Workspaces for chunks of up to ``chunk_bytes``; each is made by the thread that first needs it, and
+    kept for the next."""
+
+    def __init__(self, chunk_bytes: int) -> None:
+        self._capacity = chunk_bytes + 2 * OVERLAP + 16
+        self._free: SimpleQueue[Workspace] = SimpleQueue()
+
+    @contextmanager
+    def one(self) -> Iterator[Workspace]:
+        """A workspace for a while."""
+        try:
+            space = self._free.get_nowait()
+        except Empty:
+            space = Workspace(self._capacity)
+        try:
+            yield space
+        finally:
+            self._free.put(space)
+
+    def wipe(self) -> None:
+        """Zero them all: they may have held keys."""
+        for _ in range(self._free.qsize()):
+            with self.one() as space:
+                space.wipe()
+
+
 def for_each_chunk(
     chunks: Iterable[Chunk],
-    chunk_bytes: int,
+    spaces: Spaces | int,
     work: Callable[[Workspace, Chunk], T],
     threads: int,
 ) -> Iterator[tuple[Chunk, T]]:
     """Run ``work`` over the chunks and yield the results in the order of the chunks.
 
-    At most two chunks per thread are under way, whatever the size of the image.
+    Few chunks are under way (:func:`chunks_under_way`), whatever the size of the image. The caller wipes the
+    workspaces; where the longest chunk is given instead, they are made, and wiped at the end.
     """
-    capacity = chunk_bytes + 2 * OVERLAP + 16
-    if threads <= 1:
-        space = Workspace(capacity)
-        for chunk in chunks:
-            yield chunk, work(space, chunk)
-        space.wipe()
+    if isinstance(spaces, int):
+        own = Spaces(spaces)
+        try:
+            yield from for_each_chunk(chunks, own, work, threads)
+        finally:
+            own.wipe()
         return
-    spaces: SimpleQueue[Workspace] = SimpleQueue()
-    for _ in range(threads):
-        spaces.put(Workspace(capacity))
 
     def run(chunk: Chunk) -> T:
-        space = spaces.get()
-        try:
+        with spaces.one() as space:
             return work(space, chunk)
-        finally:
-            spaces.put(space)
+
+    if threads <= 1:
+        for chunk in chunks:
+            yield chunk, run(chunk)
+        return
 
     pending: deque[tuple[Chunk, Future[T]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="immure-scan") as pool:
         try:
             for chunk in chunks:
                 pending.append((chunk, pool.submit(run, chunk)))
-                if len(pending) > 2 * threads:
+                if len(pending) >= chunks_under_way(threads):
                     done, future = pending.popleft()
                     yield done, future.result()
             while pending:
@@ -191,5 +237,3 @@ def for_each_chunk(
         finally:
             for _, future in pending:
                 future.cancel()
-    for _ in range(threads):
-        spaces.get().wipe()

@@ -7,17 +7,27 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TypeVar
 
-from immure.dumps.dump import Image, Missing
+from immure.dumps.dump import Image
 from immure.keymaterial.key import Numbers, PublicKey
 from immure.keymaterial.published import where_published
-from immure.scanning.chunks import Chunk, for_each_chunk, load, plan_chunks, stream_chunks
-from immure.scanning.finding import Finding, ImageReport, NotSearched, Occurrence
+from immure.scanning.chunks import (
+    OVERLAP,
+    Chunk,
+    Spaces,
+    chunks_under_way,
+    for_each_chunk,
+    load,
+    plan_chunks,
+    stream_chunks,
+)
+from immure.scanning.finding import Finding, ImageReport, Occurrence
+from immure.scanning.gaps import bytes_to_read, missing_part, within_mappings
 from immure.scanning.harvest import Harvest
 from immure.scanning.kernels.workspace import Workspace
 from immure.scanning.keyset import KeySet
 from immure.scanning.occurrences import Place, Sweeper, Sweeps, occurrence, tidy
 from immure.scanning.options import Progress, ScanOptions
-from immure.scanning.plan import Counts, Plan, make_plan
+from immure.scanning.plan import Counts, Plan, count, is_settled, make_plan
 from immure.scanning.proofs import Proof
 from immure.scanning.search import Searched, Searcher
 from immure.scanning.survey import Surveyor
@@ -32,7 +42,12 @@ SAMPLED_OF = 16
 #: Longest chunks of exhaustive mode.
 EXHAUSTIVE_CHUNK_BYTES = 1 << 20
 
+#: Longest chunks of a stream that is read once: what is under way has to stay in memory.
+PASSED_CHUNK_BYTES = 4 << 20
+
 T = TypeVar("T")
+#: What the detectors make of a chunk, and what the sweep does: for how many proofs, and the places.
+_Examined = tuple[Searched, int, list[Place]]
 
 
 class ImageScan:
@@ -46,22 +61,29 @@ class ImageScan:
         # where every window is a candidate, those of eight mebibytes would take a gigabyte
         most = EXHAUSTIVE_CHUNK_BYTES if options.mode == "exhaustive" else options.chunk_bytes
         self._chunk_bytes = min(most, options.chunk_bytes)
+        self._planned: list[Chunk] = []
         self._proofs: dict[Numbers, Proof] = {}
         self._sweeps = Sweeps()
         self._texts = TextPool()
         self._structure = "structure" in options.detectors
+        self._spaces = Spaces(max(self._chunk_bytes, SAMPLE_BYTES if self._is_only_counted() else 0))
         self._harvest = Harvest(self._keys, public=options.harvest, private=self._structure)
+        self._searcher: Searcher | None = None
+        self._searched: set[Chunk] = set()
+        self._is_surveyed = False
         self.report = ImageReport(image.path, image.format, image.reader.size or 0)
 
     def run(self) -> ImageReport:
         """Survey the image, search it for its keys and the named ones, sweep for all places of those that are
         there."""
         began = time.perf_counter()
-        counts = self._sample() if self._is_only_counted() else self._survey()
-        plan = make_plan(self._options.mode, counts)
-        self._search_texts(plan)
-        self._search(plan)
-        self._sweep()
+        try:
+            plan = make_plan(self._options.mode, self._count())
+            self._search_texts(plan)
+            self._search(plan)
+            self._sweep()
+        finally:
+            self._spaces.wipe()
         self._conclude()
         self._describe(time.perf_counter() - began)
         return self.report
@@ -72,9 +94,44 @@ class ImageScan:
         found = {finding.key.numbers for finding in self.report.findings}
         return [proof for numbers, proof in self._proofs.items() if numbers in found]
 
+    def _count(self) -> Counts:
+        if self._is_only_counted():
+            return self._sample()
+        return self._pass_over() if self._is_passed_over() else self._survey()
+
     def _is_only_counted(self) -> bool:
         reads = self._structure or self._options.harvest
         return not reads and (self._image.reader.size or 0) > SAMPLED_FROM
+
+    def _is_passed_over(self) -> bool:
+        """Whether the image is a stream whose words can be aligned before its end, and all keys are known."""
+        reads = self._structure or self._options.harvest
+        return not reads and self._image.reader.size is None and bool(self._image.regions)
+
+    def _pass_over(self) -> Counts:
+        """Count a stream's windows, and search what comes when that is enough to make the plan; so most of
+        it is read once."""
+        options, counts, reader = self._options, Counts(), self._image.reader
+        surveyor = Surveyor(reader, structures=False, texts=False)
+        self._chunk_bytes = min(self._chunk_bytes, PASSED_CHUNK_BYTES)
+        reader.once(chunks_under_way(options.threads) * (self._chunk_bytes + 2 * OVERLAP))
+
+        def examine(space: Workspace, chunk: Chunk) -> tuple[Counts, _Examined | None]:
+            searcher = self._searcher
+            if searcher is None:
+                return surveyor.examine(space, chunk).counts, None
+            examined = self._examine(searcher, space, chunk)
+            return count(space), examined
+
+        self._progress.phase("search")
+        for chunk, (counted, examined) in self._each(self._chunks(), examine):
+            counts.add(counted)
+            if self._searcher is not None and examined is not None:
+                self._take(self._searcher, chunk, examined)
+            elif self._searcher is None and is_settled(options.mode, counts, options.detectors):
+                self._searcher = self._new_searcher(make_plan(options.mode, counts))
+        self._image.settle()
+        return counts
 
     def _sample(self) -> Counts:
         """Count windows here and there."""
@@ -82,16 +139,17 @@ class ImageScan:
         surveyor = Surveyor(self._image.reader, structures=False, texts=False)
         pieces = plan_chunks(self._image, SAMPLE_BYTES)
         sampled = (piece for piece in pieces if piece.start // SAMPLE_BYTES % SAMPLED_OF == 0)
-        for _, surveyed in for_each_chunk(sampled, SAMPLE_BYTES, surveyor.examine, self._options.threads):
+        for _, surveyed in for_each_chunk(sampled, self._spaces, surveyor.examine, self._options.threads):
             counts.add(surveyed.counts, SAMPLED_OF)
         return counts
 
     def _survey(self) -> Counts:
         options, counts = self._options, Counts()
+        self._is_surveyed = True  # what cannot be read is told once
         reads = self._structure or options.harvest
         surveyor = Surveyor(self._image.reader, structures=reads, texts=reads)
         stream = self._image.reader.size is None
-        chunks = stream_chunks(self._chunk_bytes) if stream else plan_chunks(self._image, self._chunk_bytes)
+        chunks = stream_chunks(self._chunk_bytes) if stream else self._chunks()
         self._progress.phase("survey")
         for chunk, surveyed in self._each(chunks, surveyor.examine):
             if stream and surveyed.length <= chunk.start - chunk.read_start:
@@ -108,36 +166,45 @@ class ImageScan:
         self._prove(self._harvest.proofs.values())
         return counts
 
-    def _search(self, plan: Plan) -> None:
-        size = self._image.reader.size or 0
+    def _new_searcher(self, plan: Plan) -> Searcher:
         searcher = Searcher(
             self._image.reader, self._keys, plan, self._options.detectors, _is_jvm(self._image)
         )
-        self.report.not_searched += searcher.not_searched(size)
         for numbers, reason in searcher.unusable():
             entry = self._keys.get(numbers)
             if entry is not None and entry.kind == "named":
                 key = entry.key
                 self.report.warnings.append(f"{key.label} key {key.thumbprint} is not searched for: {reason}")
-        sweeps, first_read = self._sweeps, self._is_only_counted()
+        return searcher
 
-        def examine(space: Workspace, chunk: Chunk) -> tuple[Searched, int, list[Place]]:
-            searched = searcher.examine(space, chunk)
-            return searched, *sweeps.examine(space, chunk)
-
+    def _search(self, plan: Plan) -> None:
+        """Search what has not been searched yet."""
+        searcher = self._searcher = self._searcher or self._new_searcher(plan)
+        self.report.not_searched += searcher.not_searched(plan, self._image.reader.size or 0)
         if not searcher.detectors and not self._proofs:
             return
-        self._progress.phase("search")
-        sweeps.prepare()
-        for chunk, (searched, known, places) in self._each(
-            plan_chunks(self._image, self._chunk_bytes), examine
-        ):
-            if first_read:
-                self.report.not_searched += searched.not_searched
-            sweeps.take(chunk, known, places)
-            self._prove(searcher.settle(searched))
-            sweeps.prepare()
+        chunks = self._chunks()
+        if not self._searched:
+            self._progress.phase("search")
+        self._sweeps.prepare()
+        rest = (chunk for chunk in chunks if chunk not in self._searched)
+        for chunk, examined in self._each(rest, partial(self._examine, searcher)):
+            self._take(searcher, chunk, examined)
         self._prove(searcher.finish())
+
+    def _examine(self, searcher: Searcher, space: Workspace, chunk: Chunk) -> _Examined:
+        searched = searcher.examine(space, chunk)
+        return searched, *self._sweeps.examine(space, chunk)
+
+    def _take(self, searcher: Searcher, chunk: Chunk, examined: _Examined) -> None:
+        """What one chunk's search gave."""
+        searched, known, places = examined
+        self._searched.add(chunk)
+        if not self._is_surveyed:
+            self.report.not_searched += searched.not_searched
+        self._sweeps.take(chunk, known, places)
+        self._prove(searcher.settle(searched))
+        self._sweeps.prepare()
 
     def _search_texts(self, plan: Plan) -> None:
         self._prove(self._texts.search(self._keys, self._options.detectors, plan))
@@ -146,10 +213,10 @@ class ImageScan:
     def _prove(self, proofs: Iterable[Proof]) -> None:
         for proof in proofs:
             known = self._proofs.get(proof.public)
-            # a proof by a whole key or seed says more than one by a mere scalar, from which no seed follows
-            if known is None or (known.private is None and proof.private is not None):
+            if known is None or proof.rank < known.rank:
                 self._proofs[proof.public] = proof
-                self._sweeps.add(proof)
+                if known is None or (known.private is None and proof.private is not None):
+                    self._sweeps.add(proof)
 
     def _sweep(self) -> None:
         """Sweep what was searched before the last keys were proved."""
@@ -194,8 +261,8 @@ class ImageScan:
         ]
         missing = (*image.missing, *image.reader.faults())
         if image.format == "process":
-            report.not_searched = _within_mappings(report.not_searched, image)
-        report.not_searched += [_missing(part, report.size) for part in dict.fromkeys(missing)]
+            report.not_searched = within_mappings(report.not_searched, image)
+        report.not_searched += [missing_part(part, report.size) for part in dict.fromkeys(missing)]
         report.not_searched.sort(key=lambda gap: (gap.offset, gap.length, gap.detector, gap.reason))
         kinds = [entry.kind for entry in self._keys.entries()]
         report.statistics.update(
@@ -204,10 +271,22 @@ class ImageScan:
             keys_harvested=kinds.count("harvested"),
         )
 
+    def _chunks(self) -> Iterator[Chunk]:
+        """All chunks; to ask the file system for the holes takes a while, so it is done once."""
+        if self._planned:
+            yield from self._planned
+            return
+        planned, is_final = [], self._image.reader.size is not None
+        for chunk in plan_chunks(self._image, self._chunk_bytes):
+            planned.append(chunk)
+            yield chunk
+        if is_final:
+            self._planned = planned
+
     def _each(
         self, chunks: Iterable[Chunk], work: Callable[[Workspace, Chunk], T]
     ) -> Iterator[tuple[Chunk, T]]:
-        for chunk, result in for_each_chunk(chunks, self._chunk_bytes, work, self._options.threads):
+        for chunk, result in for_each_chunk(chunks, self._spaces, work, self._options.threads):
             yield chunk, result
             self._progress.advance(chunk.stop - chunk.start)
 
@@ -232,33 +311,3 @@ def _with_text(found: list[Occurrence], proof: Proof, image: Image) -> list[Occu
 
 def _is_jvm(image: Image) -> bool:
     return image.format == "hprof" or any("libjvm" in region.name for region in image.regions)
-
-
-def bytes_to_read(image: Image) -> int | None:
-    """Bytes that can be searched; None if that is not known yet. Offsets in a process are addresses, between
-    which there is mostly nothing."""
-    if image.format == "process":
-        return sum(region.length for region in image.regions)
-    return image.reader.size
-
-
-def _within_mappings(gaps: Iterable[NotSearched], image: Image) -> list[NotSearched]:
-    """Gaps cut down to what is mapped; neighbouring mappings are taken together."""
-    spans: list[tuple[int, int]] = []
-    for region in image.regions:
-        if spans and spans[-1][1] == region.offset:
-            spans[-1] = (spans[-1][0], region.end)
-        else:
-            spans.append((region.offset, region.end))
-    result = []
-    for gap in gaps:
-        for first, last in spans:
-            start, stop = max(first, gap.offset), min(last, gap.offset + gap.length)
-            if start < stop:
-                result.append(NotSearched(start, stop - start, gap.detector, gap.reason, start))
-    return result
-
-
-def _missing(part: Missing, size: int) -> NotSearched:
-    offset = part.offset if part.offset is not None else size
-    return NotSearched(offset, part.length, "all", part.reason, part.address)

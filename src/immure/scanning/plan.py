@@ -11,6 +11,7 @@ the beginnings of short runs. What was left out is reported.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -42,6 +43,13 @@ EDGE_CANDIDATES: Final = 1 << 16
 LOOSE_WIDTH: Final = 128
 STRICT_WIDTH: Final = 32
 
+#: Families by the name under which users choose them.
+FAMILIES: Final[dict[str, tuple[str, ...]]] = {
+    "rsa": ("primes", "many", "layouts"),
+    "montgomery": ("layouts", "constants"),
+    "ec": ("scalars",),
+    "structure": (),
+}
 #: Windows (at steps of 8 bytes) that quick mode may visit, by family of detectors. A window of ``primes``
 #: costs a few nanoseconds, one of ``layouts`` some tens (eight starts per word), one of ``scalars`` up to
 #: some microseconds, one of ``constants`` some ten.
@@ -144,6 +152,19 @@ class Plan:
         """Windows that the family does not visit: at least so many."""
         counted = self.counts.strict if family == "scalars" else self.counts.loose
         return counted["all"] - counted[self.tiers[family]]
+
+
+def is_settled(mode: Mode, counts: Counts, detectors: Iterable[str]) -> bool:
+    """Whether a plan for these detectors stays the same, however much is still counted."""
+    families = {family for detector in detectors for family in FAMILIES[detector]}
+    if mode == "exhaustive":
+        return True
+    if "scalars" in families and counts.strict["edges"] <= EDGE_CANDIDATES:
+        return False
+    return all(
+        (counts.strict if family == "scalars" else counts.loose)["quiet"] > BUDGETS[family]
+        for family in families
+    )
 
 
 def make_plan(mode: Mode, counts: Counts) -> Plan:

@@ -36,6 +36,13 @@ class Proof:
     secret: str = "key"
     text: tuple[int, str] | None = None
 
+    @property
+    def rank(self) -> tuple[bool, int, int]:
+        """Of several proofs the least is reported, whichever came first: one by a whole key or seed says more
+        than one by a mere scalar, from which no seed follows."""
+        form = 0 if self.secret == "key" else 1 if self.text is not None else 2
+        return self.private is None, form, self.offset
+
     def needles(self) -> list[tuple[str, str, bytes]]:
         """Every byte string to sweep for, as (secret, encoding, bytes); the bytes are secret."""
         seen: set[bytes] = set()

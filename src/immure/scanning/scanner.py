@@ -16,7 +16,8 @@ from immure.dumps.unreadable import Unreadable
 from immure.errors import ImmureError, UsageError
 from immure.keymaterial.key import PublicKey
 from immure.scanning.finding import Finding, ImageReport, ScanReport
-from immure.scanning.image_scan import ImageScan, bytes_to_read
+from immure.scanning.gaps import bytes_to_read
+from immure.scanning.image_scan import ImageScan
 from immure.scanning.keyset import KeySet
 from immure.scanning.options import DETECTORS, NoProgress, Progress, ScanOptions
 from immure.scanning.proofs import Proof

@@ -39,7 +39,6 @@ class Searcher:
         self, reader: Reader, keys: KeySet, plan: Plan, detectors: Sequence[str], is_jvm: bool = False
     ) -> None:
         self._reader = reader
-        self._plan = plan
         self.detectors: list[Detector] = []
         for bits, numbers in keys.rsa_by_prime_bits().items():
             self.detectors += _rsa_detectors(keys, numbers, bits, plan, detectors, is_jvm)
@@ -75,12 +74,12 @@ class Searcher:
         """Keys that no detector can search for, with the reason."""
         return [entry for detector in self.detectors for entry in detector.unusable]
 
-    def not_searched(self, size: int) -> list[NotSearched]:
-        """What the plan left out, once per detector and reason."""
+    def not_searched(self, plan: Plan, size: int) -> list[NotSearched]:
+        """What the plan, whose counts may have grown since, left out; once per detector and reason."""
         result: dict[tuple[str, Tier], NotSearched] = {}
         for detector in self.detectors:
-            tier = self._plan.tier(detector.family)
-            left = self._plan.left_out(detector.family)
+            tier = plan.tier(detector.family)
+            left = plan.left_out(detector.family)
             if left:
                 reason = (
                     f"{_REASONS[tier]} (at least {left} windows were not; --mode exhaustive searches them)"

@@ -4,7 +4,7 @@ searched as bytes."""
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
@@ -22,6 +22,8 @@ from immure.scanning.proofs import Proof
 
 #: Decoded bytes kept until all keys are known; what comes after is reported as not searched.
 POOL_BYTES: Final = 64 << 20
+#: Of them, so many are searched together.
+JOINED_BYTES: Final = 4 << 20
 #: Decoded bytes up to which numbers are searched for anywhere in them; beyond, in quick mode, at the ends of
 #: texts only.
 EVERYWHERE_BYTES: Final = 1 << 17
@@ -132,7 +134,27 @@ class TextPool:
                     self.not_searched.append(NotSearched(self._texts[0].runs[0][0], length, detector, reason))
         search = _TextSearch(keys, detectors, everywhere)
         texts, self._texts = self._texts, []
-        return [proof for one in texts for proof in search.run(one)]
+        return [proof for one in _joined(texts) for proof in search.run(one)]
+
+
+def _joined(texts: Sequence[Texts]) -> Iterator[Texts]:
+    """The texts of several chunks together: the more are searched at once, the less each costs."""
+    joined, runs = DecodedTexts(bytearray(), []), list[tuple[int, int, int]]()
+    for one in texts:
+        if runs and len(joined.data) + len(one.decoded.data) > JOINED_BYTES:
+            yield Texts(joined, tuple(runs))
+            joined, runs = DecodedTexts(bytearray(), []), []
+        data, places = joined.data, joined.places
+        data += bytes(-len(data) % 8)
+        at, run = len(data), len(runs)
+        data += one.decoded.data
+        places += [
+            (at + start, length, run + index, phase) for start, length, index, phase in one.decoded.places
+        ]
+        runs += one.runs
+        one.decoded.data[:] = bytes(len(one.decoded.data))
+    if runs:
+        yield Texts(joined, tuple(runs))
 
 
 class _TextSearch:

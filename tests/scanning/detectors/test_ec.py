@@ -27,7 +27,8 @@ def examine(memory: bytes | bytearray, *keys: Numbers, chunk: Chunk | None = Non
     space.find_runs()
     space.find_quiet_runs(0)
     detector = ScalarDetector(curves, EVERYTHING)
-    return detector.examine(space, chunk or Chunk(0, len(memory), 0, len(memory))).proofs
+    examined = detector.examine(space, chunk or Chunk(0, len(memory), 0, len(memory)))
+    return examined.proofs + detector.finish()
 
 
 CASES = [(kind, "d", form) for kind in EC for form in ("le64", "be", "be32w", "py30")]

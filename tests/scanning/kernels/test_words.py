@@ -422,3 +422,21 @@ def test_digit_windows_refuse_odd_widths() -> None:
     for width in (12, 18):
         with pytest.raises(LimitError):
             digit_windows(space, native([(0, 64)]), width, Windows(4))
+
+
+@given(seed=st.integers(0, 99), length=st.integers(0, 5000), fills=st.lists(st.integers(0, 5000), max_size=6))
+def test_a_mask_made_while_the_buffer_is_filled_is_the_same(seed: int, length: int, fills: list[int]) -> None:
+    memory = random.Random(seed).randbytes(length)
+    space = loaded(bytes(6000))
+    space.view[:6000] = b"\x55" * 6000  # what was there before, and a look at it that came to nothing
+    space.look_at(0)
+    space.look_at(4096)
+    space.look_at(0)
+    for filled in sorted(min(fill, length) for fill in fills):
+        space.view[:filled] = memory[:filled]
+        space.look_at(filled) if filled else None
+    space.view[:length] = memory
+    space.set_length(length)
+    fresh = loaded(memory)
+    assert space.find_runs() == fresh.find_runs()
+    assert (space.loose.pairs(), space.strict.pairs()) == (fresh.loose.pairs(), fresh.strict.pairs())

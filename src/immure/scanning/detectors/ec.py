@@ -3,10 +3,12 @@ memory."""
 
 from __future__ import annotations
 
+import threading
 from array import array
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Final, Literal, cast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
 from immure.errors import KeyFormatError
 from immure.keymaterial.curves import CURVES, montgomery_points
@@ -17,6 +19,7 @@ from immure.scanning.kernels.ec import (
     Hit,
     Kind,
     Layout,
+    Memory,
     PointSet,
     also_random,
     read_number,
@@ -38,6 +41,25 @@ _EDWARDS: Final[tuple[tuple[Layout, Kind], ...]] = (("le", "seed"), ("le", "clam
 EVERY_BYTE_BELOW: Final = 1 << 16
 
 
+#: Candidates of a chunk that are tried at once, and by its own thread. Fewer wait until they are together so
+#: many, or for so many chunks.
+ALONE_FROM: Final = 4096
+TOGETHER: Final = 8192
+MOST_CHUNKS: Final = 8
+
+
+class _Searches(NamedTuple):
+    """What is done with candidates of one width."""
+
+    width: int
+    digits: bool
+    ways: list[tuple[Family, Layout, Kind]]
+
+
+#: By name of a search: windows one behind the other, and their offsets in the image.
+_Waiting: TypeAlias = "dict[str, tuple[bytearray, array[int]]]"
+
+
 class ScalarDetector(Detector):
     """Looks for the private halves of all known points; the time does not depend on how many they are."""
 
@@ -57,6 +79,10 @@ class ScalarDetector(Detector):
                 if (of := family_of(numbers)) is not None:
                     families[of] += [numbers, *self._montgomery_keys(numbers)]
         self._points = {family: PointSet(keys, family) for family, keys in families.items()}
+        self._searches = self._by_width()
+        self._lock = threading.Lock()
+        self._waiting: _Waiting = {}
+        self._waited = 0
 
     def _montgomery_keys(self, numbers: Numbers) -> list[EcNumbers]:
         """Keys of which d·R mod n is the private number. Some stacks keep nothing else of d, and more points
@@ -76,30 +102,85 @@ class ScalarDetector(Detector):
         """Keys that cannot be searched for, with the reason."""
         return [entry for points in self._points.values() for entry in points.unusable]
 
+    def _by_width(self) -> dict[str, _Searches]:
+        """What is done with the candidates of each kind and width."""
+        searches: dict[str, _Searches] = {}
+        for family in self._points:
+            digits: tuple[tuple[Layout, Kind], ...] = (("py30", "number"),)
+            for layout, kind in self._kinds(family) + (() if family in ("25519", "448") else digits):
+                width = width_of(family, layout, kind)
+                name = f"{'digits' if layout == 'py30' else 'random'} {width}"
+                searches.setdefault(name, _Searches(width, layout == "py30", []))
+                searches[name].ways.append((family, layout, kind))
+        return searches
+
     def examine(self, space: Workspace, chunk: Chunk) -> Examined:
-        """Look at one chunk."""
+        """Look at one chunk. Few candidates wait for those of other chunks: the more are tried together, the
+        less each costs."""
         result = Examined()
         memory = space.view[: space.length]
         found: dict[int, array[int]] = {}
-        different: dict[int, array[int]] = {}
-        for family, points in self._points.items():
-            for layout, kind in self._kinds(family):
-                width = width_of(family, layout, kind)
+        gathered: list[tuple[str, bytes, array[int]]] = []
+        for name, searches in self._searches.items():
+            width = searches.width
+            if searches.digits:
+                offsets = self._digits(space, width, chunk)
+            else:
                 # the ends of a run are elsewhere for longer numbers; without that rule, one set does for all
                 counted = max(STRICT_WIDTH, width) if self._tier in ("edges", "starts") else STRICT_WIDTH
                 if counted not in found:
                     found[counted] = self._candidates(space, counted, chunk)
-                if width not in different:
-                    fitting = _fitting(found[counted], len(memory) - width)
-                    if self._strict and width > STRICT_WIDTH:
-                        # of P-521 the top limb has nine bits
-                        behind = (min(width, 2 * STRICT_WIDTH) - STRICT_WIDTH) // 8 * 8
-                        fitting = also_random(memory, fitting, behind)
-                    different[width] = unique(memory, fitting, width)
-                result.proofs += self._search(memory, different[width], points, layout, kind, chunk)
-            if family not in ("25519", "448"):
-                result.proofs += self._digits(space, points, chunk)
+                offsets = self._different(memory, found[counted], width)
+            if len(offsets) >= ALONE_FROM:
+                result.proofs += self._try(searches, memory, offsets, lambda at: chunk.read_start + at)
+            elif offsets:
+                data = b"".join([memory[at : at + width] for at in offsets])
+                gathered.append((name, data, array("q", [chunk.read_start + at for at in offsets])))
+        result.proofs += self._try_gathered(self._together(gathered))
         return result
+
+    def _together(self, gathered: list[tuple[str, bytes, array[int]]]) -> _Waiting:
+        """Let a chunk's candidates wait; all that wait, if they are enough, or old: what is proved early need
+        not be swept for later. Whose they are makes no difference to what is found."""
+        with self._lock:
+            for name, data, places in gathered:
+                memory, offsets = self._waiting.setdefault(name, (bytearray(), array("q")))
+                memory += data
+                offsets.extend(places)
+            self._waited += bool(self._waiting)
+            many = any(len(offsets) >= TOGETHER for _, offsets in self._waiting.values())
+            return self._take_waiting() if many or self._waited >= MOST_CHUNKS else {}
+
+    def _take_waiting(self) -> _Waiting:
+        waiting, self._waiting, self._waited = self._waiting, {}, 0
+        return waiting
+
+    def finish(self) -> list[Proof]:
+        """Try what still waits."""
+        with self._lock:
+            waiting = self._take_waiting()
+        return self._try_gathered(waiting)
+
+    def _try_gathered(self, waiting: _Waiting) -> list[Proof]:
+        proofs: list[Proof] = []
+        for name, (memory, places) in waiting.items():
+            searches = self._searches[name]
+            width = searches.width
+            # of equal windows the first is kept: let that be the first in the image
+            order = sorted(range(len(places)), key=places.__getitem__)
+            offsets = unique(memory, array("q", [width * index for index in order]), width)
+            found = self._try(searches, memory, offsets, lambda at: at)
+            proofs += [replace(proof, offset=places[proof.offset // width]) for proof in found]
+            memory[:] = bytes(len(memory))
+        return proofs
+
+    def _different(self, memory: memoryview, found: array[int], width: int) -> array[int]:
+        fitting = _fitting(found, len(memory) - width)
+        if self._strict and width > STRICT_WIDTH:
+            # of P-521 the top limb has nine bits
+            behind = (min(width, 2 * STRICT_WIDTH) - STRICT_WIDTH) // 8 * 8
+            fitting = also_random(memory, fitting, behind)
+        return unique(memory, fitting, width)
 
     def _candidates(self, space: Workspace, width: int, chunk: Chunk) -> array[int]:
         found = scalar_candidates(space, self._tier, width, step=self._step, strict=self._strict)
@@ -110,14 +191,10 @@ class ScalarDetector(Detector):
             return _EDWARDS
         return _NUMBERS + _RARE_NUMBERS if self._tier == "all" else _NUMBERS
 
-    def _digits(self, space: Workspace, points: PointSet, chunk: Chunk) -> list[Proof]:
+    def _digits(self, space: Workspace, width: int, chunk: Chunk) -> array[int]:
         """Python's integers: digits of 30 bits, which the filter for random bytes does not expect."""
-        width = width_of(points.family, "py30", "number")
         runs = strict_runs(space, self._tier, width)
-        found = array("q", digit_windows(space, runs, width, windows(self._tier, 8)))
-        return self._search(
-            space.view[: space.length], _inside(found, chunk), points, "py30", "number", chunk
-        )
+        return _inside(array("q", digit_windows(space, runs, width, windows(self._tier, 8))), chunk)
 
     def at(self, memory: memoryview, offsets: Sequence[int], chunk: Chunk) -> list[Proof]:
         """Try given offsets of bytes that were written as text: big-endian numbers and seeds."""
@@ -126,28 +203,21 @@ class ScalarDetector(Detector):
             for layout, kind in _EDWARDS if family in ("25519", "448") else (("be", "number"),):
                 width = width_of(family, layout, kind)
                 inside = array("q", [at for at in offsets if at >= 0 and at + width <= len(memory)])
-                proofs += self._search(memory, inside, points, layout, kind, chunk)
+                searches = _Searches(width, layout == "py30", [(points.family, layout, kind)])
+                proofs += self._try(searches, memory, inside, lambda at: chunk.read_start + at)
         return proofs
 
-    def _search(
-        self,
-        memory: memoryview,
-        offsets: array[int],
-        points: PointSet,
-        layout: Layout,
-        kind: Kind,
-        chunk: Chunk,
+    def _try(
+        self, searches: _Searches, memory: Memory, offsets: array[int], place: Callable[[int], int]
     ) -> list[Proof]:
-        if not offsets:
-            return []
-        width = width_of(points.family, layout, kind)
-        hits = points.search(memory, offsets, layout, kind)
+        """Try windows of a buffer in every way; ``place`` tells from an offset in it that in the image."""
         proofs = []
-        for hit in hits:
-            at = offsets[hit.candidate]
-            proof = self._prove(hit, bytes(memory[at : at + width]), layout, chunk.read_start + at)
-            if proof is not None:
-                proofs.append(proof)
+        for family, layout, kind in searches.ways:
+            for hit in self._points[family].search(memory, offsets, layout, kind):
+                at = offsets[hit.candidate]
+                proof = self._prove(hit, bytes(memory[at : at + searches.width]), layout, place(at))
+                if proof is not None:
+                    proofs.append(proof)
         return proofs
 
     def _prove(self, hit: Hit, data: bytes, layout: Layout, offset: int) -> Proof | None:

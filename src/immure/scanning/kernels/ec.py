@@ -51,9 +51,8 @@ KINDS: tuple[Kind, ...] = ("number", "clamped", "seed")
 ISAS: tuple[Isa, ...] = ("portable", "ifma") if lib.ec_has_ifma() else ("portable",)
 
 #: Bits of a window of the comb: few make a table at once, many make additions fewer.
-SMALL_BITS, LARGE_BITS = 8, 13
-#: Candidates of a family after which the large table has paid for itself.
-MANY_CANDIDATES = 150_000
+#: By candidates of a family so far: a larger table has to pay for itself.
+TABLE_BITS = ((0, 8), (10_000, 11), (250_000, 13))
 
 
 class Hit(NamedTuple):
@@ -122,7 +121,7 @@ def _comb(family: Family, isa: Isa, bits: int) -> _Comb:
 def _bits_for(family: Family, isa: Isa, count: int) -> int:
     with _lock:
         total = _searched[family, isa] = _searched.get((family, isa), 0) + count
-    return SMALL_BITS if total < MANY_CANDIDATES else LARGE_BITS
+    return max(bits for least, bits in TABLE_BITS if total >= least)
 
 
 class PointSet:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from immure.errors import LimitError
@@ -24,6 +25,9 @@ LOOSE_WORDS: Final = 5
 #: Bytes of noise (64 KiB or more of random-looking pages) that are searched at both of its ends.
 NOISE_MARGIN: Final = 2048
 NEVER_LONG: Final = (1 << 63) - 1
+
+#: Of memory that is not zeroed, only as much is taken from the system as is written.
+_new: Final = ffi.new_allocator(should_clear_after_alloc=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class Runs:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.data = ffi.new("int64_t[]", 2 * capacity)
+        self.data = _new("int64_t[]", 2 * capacity)
         self.count = 0
 
     def __len__(self) -> int:
@@ -68,8 +72,8 @@ class Runs:
         """Replace the runs (for buffers whose runs are known otherwise)."""
         if len(pairs) > self.capacity:
             self.__init__(len(pairs))  # type: ignore[misc]
-        for index, (start, end) in enumerate(pairs):
-            self.data[2 * index], self.data[2 * index + 1] = start, end
+        flat = array("q", chain.from_iterable(pairs))
+        ffi.memmove(self.data, flat, 8 * len(flat))
         self.count = len(pairs)
 
 
@@ -83,8 +87,8 @@ class Workspace:
         self.pointer = ffi.from_buffer("uint8_t[]", self.buffer)
         self.length = 0
         words = self.capacity // 8
-        self._mask = ffi.new("uint64_t[]", words // 64 + 1)
-        self._loose_mask = ffi.new("uint64_t[]", words // 64 + 1)
+        self._mask = _new("uint64_t[]", words // 64 + 1)
+        self._loose_mask = _new("uint64_t[]", words // 64 + 1)
         pages = self.capacity // (16 * 4096) + 2
         self.strict = Runs(words // (STRICT_WORDS + 1) + 2)
         self.loose = Runs(words // (LOOSE_WORDS + 1) + 2)
@@ -94,9 +98,10 @@ class Workspace:
         self._binary_ends = Runs(self.quiet_strict.capacity)
         self._selected: dict[tuple[str, int, int], Runs] = {}
         self._found_ends: set[tuple[str | int, ...]] = set()
-        self._out = ffi.new("int64_t[]", 3 * max(4096, self.capacity // 40 + 16))
+        self._out = _new("int64_t[]", 3 * max(4096, self.capacity // 40 + 16))
         self._out_entries = len(self._out)
         self._alive = -1
+        self._masked = self._alive_masked = 0
         self.has_noise = False
         self.visited = 0
         self.survived = 0
@@ -110,10 +115,25 @@ class Workspace:
         self.length = padded
         self._alive = -1
 
+    def look_at(self, filled: int) -> None:
+        """Work on the mask while the buffer is being filled (``filled`` bytes so far; 0 begins anew), and
+        what came last is still in the processor's cache."""
+        if filled == 0:
+            self._masked = self._alive_masked = 0
+        self._mask_up_to(filled // 512 * 64)
+
+    def _mask_up_to(self, words: int) -> None:
+        done = self._masked
+        self._alive_masked += lib.words_mask(
+            self.pointer + 8 * done, words - done, DULL_BITS, self._mask + done // 64
+        )
+        self._masked = words
+
     def mask(self) -> Any:
         """One bit for each word that is not dull, in native memory."""
         if self._alive < 0:
-            self._alive = lib.words_mask(self.pointer, self.length // 8, DULL_BITS, self._mask)
+            self._mask_up_to(self.length // 8)
+            self._alive, self._masked, self._alive_masked = self._alive_masked, 0, 0
         return self._mask
 
     def find_runs(self, *, strict: bool = True) -> int:

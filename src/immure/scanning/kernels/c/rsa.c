@@ -216,18 +216,19 @@ INLINE uint64_t inverse64(uint64_t p) {
  * not divide n its top limb is as good as random. Wrong "yes" about once in 2^38 windows; the caller confirms. */
 INLINE int may_divide(const uint64_t *p, const uint64_t *n, size_t limbs, uint64_t inverse, double quotient_top) {
     uint64_t y[MAX_LIMBS];
-    u128 carry = 0;
+    u128 sum = 0; /* of a column, with `over` above it */
     for (size_t j = 0; j < limbs; j++) {
-        u128 low = (uint64_t)carry, high = carry >> 64; /* of the column; two sums, so that none can overflow */
+        uint64_t over = 0;
         for (size_t i = 0; i < j; i++) {
             u128 product = (u128)y[i] * p[j - i];
-            low += (uint64_t)product;
-            high += (uint64_t)(product >> 64);
+            sum += product;
+            over += sum < product;
         }
-        y[j] = (n[j] - (uint64_t)low) * inverse;
+        y[j] = (n[j] - (uint64_t)sum) * inverse;
         u128 product = (u128)y[j] * p[0];
-        low += (uint64_t)product; /* its low limb is n[j] now */
-        carry = high + (uint64_t)(product >> 64) + (low >> 64);
+        sum += product; /* its low limb is n[j] now */
+        over += sum < product;
+        sum = (u128)over << 64 | sum >> 64;
     }
     double off = quotient_top - (double)y[limbs - 1];
     double slack = quotient_top * 0x1p-40 + 4;
