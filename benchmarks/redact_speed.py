@@ -1,12 +1,12 @@
-"""Claim: redacting a dump, with proof, takes at most three times as long as copying and hashing it, on one core;
-and the sweep for pieces of keys alone runs at 4 GB/s or 0.4 of ``cat``.
+"""Claim: to redact a dump, with proof, takes at most three times as long as to copy and hash it, on one core; and
+the sweep for pieces of keys alone runs at 4 GB/s or 0.4 of ``cat``.
 
     python benchmarks/redact_speed.py [--dir DIRECTORY] [--rounds N]
 
 Page cache warm, one core (``taskset``), ``cp`` and ``sha256sum`` of the same file in the same run, medians of
 several rounds in which the commands take turns. The copy goes to the directory of the images, as does that of
-``cp``; we sync ours to the disk before it gets its name, ``cp`` does not. Two rows for each image: without and
-with gdb, which reads both files whole. Writes ``results/redact_speed.json``.
+``cp``; we sync ours to the disk before it gets its name, ``cp`` does not. Two figures for each image: without
+and with gdb, which reads both files whole. Writes ``results/redact_speed.json``.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ def table(rows: list[dict[str, Any]]) -> str:
             else "NOT sweep",
         ]
         lines.append(
-            f"| {row['image']} | {row['bytes'] / 1e9:.2f} | {row['copy_and_hash_s']:.2f} s | {row['redact_s']:.2f} s"
+            f"| {row['image']} | {row['bytes'] / 1e9:.2f} | {row['copy_and_hash_s']:.2f} s"
+            f" | {row['redact_s']:.2f} s"
             f" | {row['times_copy']:.2f} | {row['times_copy_with_debugger']:.2f} | {row['sweep_gbps']:.1f}"
             f" | {row['sweep_of_cat']:.2f} | {row['peak_mib']} | {', '.join(met)} |"
         )

@@ -13,12 +13,16 @@ from pathlib import Path
 import immure
 from immure.dumps.open import open_image
 from immure.redact import RedactOptions, redact_file
-from immure.redact.eraser import Eraser, find_spans
-from immure.redact.needles import needles_of, unique
+from immure.redact.needles import SHORTEST_PIECE
+from immure.redact.plan import pieces
+from immure.scanning.chunks import Chunk, for_each_chunk, load, plan_chunks
+from immure.scanning.kernels.workspace import Workspace
+from immure.scanning.occurrences import Sweeper
 from immure.scanning.options import NoProgress, ScanOptions
 from immure.scanning.scanner import prove_image
 
 ONE = ScanOptions(threads=1)
+CHUNK = 1 << 20
 CLOCK = time.perf_counter
 
 
@@ -59,11 +63,16 @@ def redact(image: str, keys: str, copy: str, debugger: bool) -> dict[str, object
 def sweep(path: str, keys: str) -> dict[str, object]:
     with open_image(path) as image:
         report, proofs = prove_image(image, immure.load_keys(keys), ONE)
-        needles = unique(needle for proof in proofs for needle in needles_of(proof, "key"))
-        eraser = Eraser(needles)
+        sweeper = Sweeper(proofs, pieces, least=SHORTEST_PIECE)
+
+        def examine(space: Workspace, chunk: Chunk) -> int:
+            load(image.reader, chunk, space)
+            return len(sweeper.examine(space, chunk))
+
         begun = CLOCK()
-        spans = find_spans(image, [eraser.examine], threads=1, chunk_bytes=1 << 20, most=1_000_000)
-        return {"seconds": CLOCK() - begun, "spans": len(spans), "keys": len(report.findings)}
+        chunks = plan_chunks(image, CHUNK)
+        places = sum(count for _, count in for_each_chunk(chunks, CHUNK, examine, 1))
+        return {"seconds": CLOCK() - begun, "places": places, "keys": len(report.findings)}
 
 
 def main() -> None:

@@ -27,7 +27,9 @@ _LEAST: Final = {
     "hex": 30,
     "base64": 20,
 }
-_WORD: Final = 8
+#: Shortest piece of all.
+SHORTEST_PIECE: Final = 8
+_WORD: Final = SHORTEST_PIECE
 #: From here on a secret of which the bytes are known is found in pieces; below, as a whole only.
 PIECEWISE_BYTES: Final = SHORTEST
 

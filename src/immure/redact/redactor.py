@@ -30,7 +30,7 @@ from immure.files import replacing
 from immure.keymaterial.key import Origin, PublicKey
 from immure.redact.apply import PIECE, Digest, write_redacted
 from immure.redact.options import RedactOptions
-from immure.redact.plan import all_proofs, make_plan
+from immure.redact.plan import all_proofs, make_plan, sweeps_for
 from immure.redact.proving import Prover, left_over
 from immure.redact.record import FileDigest, RedactionRecord
 from immure.redact.span import Span, disjoint
@@ -122,10 +122,11 @@ def redact_reader(
     options, progress = options or RedactOptions(), progress or NoProgress()
     codec = outer_codec(path, reader)
     with open_one(path, reader) as image:
-        report, proofs = prove_image(image, keys, options.scan, progress)
+        sweeps = sweeps_for(options)
+        report, proofs = prove_image(image, keys, options.scan, progress, sweeps)
         check_understood(image, report)
         proofs = all_proofs(proofs, options.known)
-        spans = make_plan(image, report, proofs, options, progress)
+        spans = make_plan(image, report, proofs, sweeps.places, options, progress)
         copy = _Copy(path, image, out, codec, progress)
         prover = Prover(image, proofs, options)
         before = Digest() if source is None and codec is None else None

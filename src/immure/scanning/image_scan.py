@@ -53,7 +53,14 @@ _Examined = tuple[Searched, int, list[Place]]
 class ImageScan:
     """The scan of one image. ``run`` does everything; its steps are the methods below it, in order."""
 
-    def __init__(self, image: Image, named: KeySet, options: ScanOptions, progress: Progress) -> None:
+    def __init__(
+        self,
+        image: Image,
+        named: KeySet,
+        options: ScanOptions,
+        progress: Progress,
+        sweeps: Sweeps | None = None,
+    ) -> None:
         self._image = image
         self._options = options
         self._progress = progress
@@ -63,7 +70,7 @@ class ImageScan:
         self._chunk_bytes = min(most, options.chunk_bytes)
         self._planned: list[Chunk] = []
         self._proofs: dict[Numbers, Proof] = {}
-        self._sweeps = Sweeps()
+        self._sweeps = sweeps if sweeps is not None else Sweeps()
         self._texts = TextPool()
         self._structure = "structure" in options.detectors
         self._spaces = Spaces(max(self._chunk_bytes, SAMPLE_BYTES if self._is_only_counted() else 0))
@@ -181,7 +188,7 @@ class ImageScan:
         """Search what has not been searched yet."""
         searcher = self._searcher = self._searcher or self._new_searcher(plan)
         self.report.not_searched += searcher.not_searched(plan, self._image.reader.size or 0)
-        if not searcher.detectors and not self._proofs:
+        if not searcher.detectors and self._sweeps.is_idle:
             return
         chunks = self._chunks()
         if not self._searched:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from immure.dumps.dump import Image
+from immure.errors import LimitError
 from immure.keymaterial.key import Numbers
 from immure.scanning.chunks import Chunk
 from immure.scanning.finding import Occurrence
@@ -32,12 +33,19 @@ _SPARSE: Final = ("smi28", "utf16", "limb52", "decimal", "hex", "base64", "der")
 
 @dataclass(frozen=True, slots=True)
 class Needle:
-    """One number of a proved key in one encoding."""
+    """One number of a proved key in one encoding.
+
+    Attributes:
+        public, secret, encoding: which key, which of its numbers, how it is written.
+        length: bytes of it.
+        least: bytes of the shortest part of it that is noted.
+    """
 
     public: Numbers
     secret: str
     encoding: str
     length: int
+    least: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,48 +55,78 @@ class Place:
     offset: int
     length: int
     needle: Needle
-    whole: bool
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it is there."""
+        return self.length == self.needle.length
+
+
+#: What to look for of a proved key: needles with their bytes, which are secret. A needle may be shorter than
+#: its bytes: then the others only make it long enough.
+Seek = Callable[[Proof], Iterable[tuple[Needle, bytes]]]
+
+
+def seek_reported(proof: Proof) -> Iterator[tuple[Needle, bytes]]:
+    """Every number, and parts of them that are long enough to be reported."""
+    for secret, encoding, data in proof.needles():
+        least = len(data) if secret == "key" else min(len(data), _least(encoding))
+        yield Needle(proof.public, secret, encoding, len(data), least), data
 
 
 class Sweeper:
     """Sweeps chunks for all numbers of some proved keys; used by all threads."""
 
-    def __init__(self, proofs: Iterable[Proof]) -> None:
+    def __init__(
+        self, proofs: Iterable[Proof], seek: Seek = seek_reported, *, least: int = PART_BYTES
+    ) -> None:
         self._needles: list[Needle] = []
-        strings: list[bytes] = []
+        self._strings: list[bytes] = []
+        self._least = least
         seen: set[bytes] = set()
         for proof in proofs:
-            for secret, encoding, data in proof.needles():
-                if data not in seen:
-                    seen.add(data)
-                    strings.append(data)
-                    self._needles.append(Needle(proof.public, secret, encoding, len(data)))
-        # of 52-bit digits one word in 16 is dull: too many to rely on a few of them
-        sparse = [_least(n.encoding) > PART_BYTES and n.encoding != "limb52" for n in self._needles]
-        self._sweep = Sweep(strings, sparse)
+            for needle, data in seek(proof):
+                if data[: needle.length] not in seen:
+                    seen.add(data[: needle.length])
+                    self._strings.append(data)
+                    self._needles.append(needle)
+        self._sweep = Sweep(self._strings, [_is_sparse(needle) for needle in self._needles])
 
     def examine(self, space: Workspace, chunk: Chunk) -> list[Place]:
         """The places that start in the chunk's core."""
         places = []
-        for index, at, _, length in self._sweep.find(space, min_bytes=PART_BYTES):
+        for index, at, inside, length in self._sweep.find(space, min_bytes=self._least):
             offset = chunk.read_start + at
             if not chunk.start <= offset < chunk.stop:
                 continue
-            # behind the end of the image the buffer holds zeros, and a number may end in zeros
-            length = min(length, chunk.read_stop - offset)
             needle = self._needles[index]
-            whole = length == needle.length
-            part = needle.secret != "key" and length >= _least(needle.encoding)
-            if length >= PART_BYTES and (whole or part):
-                places.append(Place(offset, length, needle, whole))
+            # behind the end of the image the buffer holds zeros, and a number may end in zeros
+            length = min(length, chunk.read_stop - offset, needle.length - inside)
+            if length >= needle.least and self._says_much(index, inside, length):
+                places.append(Place(offset, length, needle))
         return places
+
+    def _says_much(self, index: int, inside: int, length: int) -> bool:
+        """Whether a part is more than the zeros that fill up the words at a number's end."""
+        return length >= PART_BYTES or length - self._strings[index].count(0, inside, inside + length) >= 7
 
 
 class Sweeps:
     """Sweeps an image for proofs that come one by one: each chunk for those that were there when it was
-    searched, and at the end for the rest."""
+    searched, and at the end for the rest.
 
-    def __init__(self) -> None:
+    Args:
+        seek: what to look for of each.
+        least: bytes of the shortest part that any needle asks for.
+        most: places that are noted.
+    """
+
+    def __init__(
+        self, seek: Seek = seek_reported, *, least: int = PART_BYTES, most: int | None = None
+    ) -> None:
+        self._seek = seek
+        self._least = least
+        self._most = most
         self._proofs: list[Proof] = []
         self._places: list[Place] = []
         self._behind: dict[int, list[Chunk]] = defaultdict(list)
@@ -105,7 +143,7 @@ class Sweeps:
         known, count = self._current[1], len(self._proofs)
         if count > known and (self._rebuilt < MOST_REBUILDS or count > 2 * known):
             self._rebuilt += 1
-            self._current = (Sweeper(self._proofs), count)
+            self._current = (self._sweeper(self._proofs), count)
 
     def examine(self, space: Workspace, chunk: Chunk) -> tuple[int, list[Place]]:
         """Sweep the chunk in the workspace: for how many proofs, and the places."""
@@ -114,24 +152,45 @@ class Sweeps:
 
     def take(self, chunk: Chunk, known: int, places: Iterable[Place]) -> None:
         """Note what :meth:`examine` found."""
-        self._places += places
+        self.found(places)
         self._behind[known].append(chunk)
 
     def rest(self) -> Iterator[tuple[Sweeper, list[Chunk]]]:
         """What is still to be swept, and for what; each chunk's places go to :meth:`found`."""
         for known, chunks in self._behind.items():
             if known < len(self._proofs):
-                yield Sweeper(self._proofs[known:]), chunks
+                yield self._sweeper(self._proofs[known:]), chunks
+
+    def _sweeper(self, proofs: Sequence[Proof]) -> Sweeper:
+        return Sweeper(proofs, self._seek, least=self._least)
 
     def found(self, places: Iterable[Place]) -> None:
-        """Note places of the rest."""
+        """Note places of the rest.
+
+        Raises:
+            LimitError: they are too many.
+        """
         self._places += places
+        if self._most is not None and len(self._places) > self._most:
+            raise LimitError(f"parts of keys stand in more than {self._most} places: the limit")
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to sweep for, so far."""
+        return not self._proofs
+
+    @property
+    def places(self) -> Sequence[Place]:
+        """All that was found, in no order."""
+        return self._places
 
     def occurrences(self, image: Image) -> dict[Numbers, list[Occurrence]]:
         """Places by key, as users see them."""
         result: dict[Numbers, list[Occurrence]] = defaultdict(list)
         for place in self._places:
             needle = place.needle
+            if needle.length < PART_BYTES or not _is_reported(place):
+                continue
             result[needle.public].append(
                 occurrence(
                     image, place.offset, place.length, needle.secret, needle.encoding, whole=place.whole
@@ -142,6 +201,19 @@ class Sweeps:
 
 def _least(encoding: str) -> int:
     return SPARSE_PART_BYTES if any(word in encoding for word in _SPARSE) else PART_BYTES
+
+
+def _is_sparse(needle: Needle) -> bool:
+    """Whether a few of the needle's words are enough to find all parts of it that are noted."""
+    # of 52-bit digits one word in 16 is dull: too many to rely on a few of them
+    regular = _least(needle.encoding) > PART_BYTES and needle.encoding != "limb52"
+    return regular and needle.least >= min(needle.length, SPARSE_PART_BYTES)
+
+
+def _is_reported(place: Place) -> bool:
+    """Whether a place that was noted is one for the report, too, which wants longer parts."""
+    needle = place.needle
+    return place.whole or (needle.secret != "key" and place.length >= _least(needle.encoding))
 
 
 def occurrence(

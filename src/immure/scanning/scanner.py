@@ -19,6 +19,7 @@ from immure.scanning.finding import Finding, ImageReport, ScanReport
 from immure.scanning.gaps import bytes_to_read
 from immure.scanning.image_scan import ImageScan
 from immure.scanning.keyset import KeySet
+from immure.scanning.occurrences import Sweeps
 from immure.scanning.options import DETECTORS, NoProgress, Progress, ScanOptions
 from immure.scanning.proofs import Proof
 
@@ -59,17 +60,19 @@ def prove_image(
     keys: Sequence[PublicKey] = (),
     options: ScanOptions | None = None,
     progress: Progress | None = None,
+    sweeps: Sweeps | None = None,
 ) -> tuple[ImageReport, list[Proof]]:
     """As :func:`scan_image`; besides, a proof for each finding, which holds the private key: whoever wants to
-    erase a key has to know all of it.
+    erase a key has to know all of it. ``sweeps`` may look for more than reports tell; it has it in the end.
 
     Raises:
         UsageError: the options make no sense.
+        LimitError: more places were found than ``sweeps`` takes.
     """
     options, progress = options or ScanOptions(), progress or NoProgress()
     check_options(options)
     progress.start(image.path, bytes_to_read(image))
-    scan = ImageScan(image, KeySet(keys), options, progress)
+    scan = ImageScan(image, KeySet(keys), options, progress, sweeps)
     try:
         return scan.run(), scan.proofs
     finally:
