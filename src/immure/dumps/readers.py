@@ -61,6 +61,10 @@ class FileReader(Reader):
             raise ImageError(f"is {kind_of(mode)}, not a file", path=path)
         return cls(descriptor, path)
 
+    def fileno(self) -> int:
+        """The open descriptor; it stays the reader's."""
+        return self._descriptor
+
     def read_into(self, offset: int, view: memoryview) -> int:
         """See :meth:`Reader.read_into`."""
         if self._descriptor < 0:

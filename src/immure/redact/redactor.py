@@ -215,6 +215,11 @@ class _Borrowed(Reader):
         self._reader = reader
         self.size = reader.size
 
+    def fileno(self) -> int:
+        """The descriptor of a file, for programs that need one; AttributeError if it is none."""
+        descriptor: int = self._reader.fileno()  # type: ignore[attr-defined]
+        return descriptor
+
     def read_into(self, offset: int, view: memoryview) -> int:
         return self._reader.read_into(offset, view)
 
