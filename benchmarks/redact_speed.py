@@ -1,5 +1,5 @@
-"""Claim: to redact a dump, with proof, takes at most three times as long as to copy and hash it, on one core; and
-the sweep for pieces of keys alone runs at 4 GB/s or 0.4 of ``cat``.
+"""Claim: to redact a dump, with proof, takes at most three times as long as to copy and hash it, on one core;
+and the sweep for pieces of keys alone runs at 4 GB/s or 0.4 of ``cat``.
 
     python benchmarks/redact_speed.py [--dir DIRECTORY] [--rounds N]
 

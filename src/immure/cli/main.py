@@ -127,7 +127,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
     try:
         result = cli.main(list(arguments) if arguments is not None else None, "immure", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # the kernel starts programs without any
+            sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         return ExitCode.USAGE

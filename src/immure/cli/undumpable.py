@@ -16,7 +16,8 @@ def keep_memory_out_of_dumps() -> None:
     not have or does not allow is left out, because a scan without it is better than none.
     """
     with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        # the hard limit stays: immure drill starts programs that are to leave cores
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     if sys.platform == "linux":
         import ctypes  # some 10 ms; the kernels' own extension would cost more
 

@@ -20,7 +20,7 @@ from typing import BinaryIO, Final
 from immure.dumps.archives import detect as detect_archive
 from immure.dumps.compression import detect_codec
 from immure.dumps.detect import HEAD_BYTES
-from immure.dumps.dump import Image, Reader
+from immure.dumps.dump import Image, Missing, Reader
 from immure.dumps.limits import Limits
 from immure.dumps.open import open_reader
 from immure.dumps.readers import FileReader
@@ -213,7 +213,16 @@ class _Borrowed(Reader):
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self.size = reader.size
+
+    @property
+    def size(self) -> int | None:  # type: ignore[override]
+        return self._reader.size
+
+    def wait(self) -> None:
+        self._reader.wait()
+
+    def faults(self) -> tuple[Missing, ...]:
+        return self._reader.faults()
 
     def fileno(self) -> int:
         """The descriptor of a file, for programs that need one; AttributeError if it is none."""
