@@ -7,18 +7,28 @@ import io
 import json
 import random
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from immure.dumps.compression import decompress
-from immure.dumps.readers import BytesReader
+from immure.dumps.readers import BytesReader, FileReader
 from immure.errors import ImageError, ImmureError, RedactionError, UsageError
 from immure.keymaterial.encodings import encodings, secret_numbers
-from immure.redact import NamedSecret, RedactionRecord, RedactOptions, redact_file
+from immure.redact import (
+    NamedSecret,
+    RedactionRecord,
+    RedactOptions,
+    redact_file,
+    redact_view,
+    redactor,
+)
+from immure.redact.copies import FilledReader
 from immure.redact.fill import fill
 from immure.redact.record import read_schema
+from immure.redact.span import Span
 from immure.scanning.options import ScanOptions
 from immure.scanning.scanner import scan_targets
 from immure.secret import Secret
@@ -86,8 +96,6 @@ def image(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def run(path: Path, **changes: object) -> tuple[RedactionRecord, Path]:
-    from dataclasses import replace
-
     out = path.with_name(f"{path.name}.out")
     return redact_file(path, out, keys=KEYS, options=replace(OPTIONS, **changes)), out
 
@@ -233,3 +241,58 @@ def test_damaged_images_are_redacted_or_refused(seed: int, tmp_path: Path) -> No
         assert [one.name for one in tmp_path.iterdir()] == ["dump"]
     else:
         assert out.stat().st_size == record.output.size
+
+
+@pytest.mark.parametrize("name", [name for name in IMAGES if name != "gzip"])
+def test_a_view_is_what_a_copy_would_be(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "dump"
+    path.write_bytes(IMAGES[name])
+    copied, out = run(path, keep=("stacks",) if name == "elf" else ("all",))
+    options = replace(OPTIONS, keep=("stacks",) if name == "elf" else ("all",))
+    original = BytesReader(IMAGES[name])
+    record, view = redact_view(str(path), original, keys=KEYS, options=options)
+    assert view.read(0, len(IMAGES[name]) + 1) == out.read_bytes()
+    assert (record.output, record.source, record.spans) == (copied.output, copied.source, copied.spans)
+    for offset, length in ((0, 5), (PAGE + 3, 4000), (len(IMAGES[name]) - 3, 9)):
+        assert view.read(offset, length) == out.read_bytes()[offset : offset + length]
+
+
+def test_there_is_no_view_of_a_compressed_dump() -> None:
+    with pytest.raises(RedactionError, match="compressed"):
+        redact_view("dump", BytesReader(IMAGES["gzip"]), options=OPTIONS)
+
+
+def test_fill_in_a_hole_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "sparse"
+    with path.open("wb") as stream:
+        stream.truncate(1 << 20)
+    reader = FileReader.open(str(path))
+    view = FilledReader(reader, [Span(5000, 100, "region"), Span(9000, 10, "region")])
+    assert list(view.extents(0, 1 << 20)) == [(5000, 5100), (9000, 9010)]
+    assert list(view.extents(5050, 9005)) == [(5050, 5100), (9000, 9005)]
+    assert view.read(4990, 20) == bytes(10) + fill(5000, 10)
+
+
+def test_what_only_the_second_scanner_finds_is_erased_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is kept from finding one of two copies."""
+    data = bytearray(random.Random(8).randbytes(20_000))
+    prime = private("RSA-2048").p.reveal().to_bytes(128, "little")
+    data[4000:4128] = data[12000:12128] = prime
+    path = tmp_path / "dump"
+    path.write_bytes(data)
+
+    def half(*arguments: object) -> list[Span]:
+        return [span for span in make_plan(*arguments) if span.offset < 8000]  # type: ignore[arg-type]
+
+    make_plan = redactor.make_plan
+    monkeypatch.setattr(redactor, "make_plan", half)
+    record, out = run(path)
+    assert prime[:16] not in out.read_bytes()
+    assert any("second scanner" in words for words in record.warnings)
+    assert record.proof is not None
+    assert record.proof.ok
+    monkeypatch.setattr(redactor, "left_over", lambda report: [])
+    with pytest.raises(RedactionError, match="not proved"):
+        run(path)

@@ -87,4 +87,4 @@ def _redactor(settings: Settings, keys: list[PublicKey], options: ScanOptions) -
     from immure.capture.redacting import ProvingRedactor
     from immure.redact.options import RedactOptions
 
-    return ProvingRedactor(keys, RedactOptions(scan=options), settings.memory_bytes)
+    return ProvingRedactor(keys, RedactOptions(scan=options))

@@ -47,9 +47,8 @@ def unit_text(settings: Settings, program: str) -> str:
 
 
 def memory_max(settings: Settings) -> int:
-    """What the service may take in all. Redacting needs the copy in memory, too."""
-    spools = settings.memory_bytes
-    return spools * (2 if settings.keep == "redacted" else 1) + _WORK_BYTES
+    """What the service may take in all."""
+    return settings.memory_bytes + _WORK_BYTES
 
 
 def _writable(settings: Settings) -> str:

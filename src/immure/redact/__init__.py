@@ -10,7 +10,7 @@ result: if anything is wrong there is no output.
 
 from immure.redact.options import NamedSecret, RedactOptions
 from immure.redact.record import FileDigest, RedactionRecord
-from immure.redact.redactor import redact_file, redact_reader, write_copy
+from immure.redact.redactor import redact_file, redact_reader, redact_view, write_copy
 from immure.redact.span import Span
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "Span",
     "redact_file",
     "redact_reader",
+    "redact_view",
     "write_copy",
 ]

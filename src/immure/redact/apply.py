@@ -70,13 +70,18 @@ def redacted_pieces(
             raise RedactionError("bytes cannot be read", path=path, offset=start + got)
         if before is not None:
             before.update(piece)
-        index = max(0, bisect_right(starts, start) - 1)
-        while index < len(spans) and spans[index].offset < start + len(piece):
-            first, last = max(start, spans[index].offset), min(start + len(piece), spans[index].end)
-            if first < last:
-                piece[first - start : last - start] = fill(first, last - first)
-            index += 1
+        fill_spans(piece, start, spans, starts)
         yield piece
+
+
+def fill_spans(piece: memoryview, offset: int, spans: Sequence[Span], starts: Sequence[int]) -> None:
+    """Fill what of the spans lies in a piece of an image; ``starts`` are their offsets."""
+    index, stop = max(0, bisect_right(starts, offset) - 1), offset + len(piece)
+    while index < len(spans) and spans[index].offset < stop:
+        first, last = max(offset, spans[index].offset), min(stop, spans[index].end)
+        if first < last:
+            piece[first - offset : last - offset] = fill(first, last - first)
+        index += 1
 
 
 def write_redacted(

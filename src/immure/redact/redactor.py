@@ -12,25 +12,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from immure.dumps.archives import detect as detect_archive
-from immure.dumps.compression import detect_codec
-from immure.dumps.detect import HEAD_BYTES
-from immure.dumps.dump import Image, Missing, Reader
-from immure.dumps.limits import Limits
-from immure.dumps.open import open_reader
+from immure.dumps.dump import Image, Reader
 from immure.dumps.readers import FileReader
-from immure.dumps.unreadable import Unreadable
 from immure.errors import RedactionError, UsageError
 from immure.files import replacing
 from immure.keymaterial.key import Origin, PublicKey
-from immure.redact.apply import PIECE, Digest, write_redacted
+from immure.redact.apply import Digest
+from immure.redact.copies import Copy, FileCopy, ViewCopy
+from immure.redact.opening import check_understood, digest_of, open_one, outer_codec
 from immure.redact.options import RedactOptions
 from immure.redact.plan import all_proofs, make_plan, sweeps_for
+from immure.redact.prove import ProofReport
 from immure.redact.proving import Prover, left_over
 from immure.redact.record import FileDigest, RedactionRecord
 from immure.redact.span import Span, disjoint
@@ -38,12 +35,8 @@ from immure.scanning.finding import ImageReport
 from immure.scanning.options import NoProgress, Progress
 from immure.scanning.scanner import prove_image
 
-#: Formats whose bytes are not those of the file, so that they cannot be put back.
-_CONVERTED = ("avml", "process")
 #: What the second scanner finds is erased as well, and proved anew, so many times in all.
 MOST_ROUNDS: Final = 3
-#: Neither a stream within a stream nor an archive is opened: what cannot be put back is not redacted.
-_ONE_DUMP = Limits(max_compression_depth=1, max_nesting=-1)
 
 
 def redact_file(
@@ -118,41 +111,108 @@ def redact_reader(
     Raises:
         RedactionError, ImageError, UsageError, OSError: see :func:`redact_file`.
     """
-    began = time.perf_counter()
     options, progress = options or RedactOptions(), progress or NoProgress()
     codec = outer_codec(path, reader)
     with open_one(path, reader) as image:
-        sweeps = sweeps_for(options)
-        report, proofs = prove_image(image, keys, options.scan, progress, sweeps)
-        check_understood(image, report)
-        proofs = all_proofs(proofs, options.known)
-        spans = make_plan(image, report, proofs, sweeps.places, options, progress)
-        copy = _Copy(path, image, out, codec, progress)
-        prover = Prover(image, proofs, options)
+        copy = FileCopy(path, image, progress, out, codec)
+        return _Redaction(path, image, keys, options, progress).run(copy, reader, codec, source)
+
+
+def redact_view(
+    path: str,
+    reader: Reader,
+    *,
+    keys: Sequence[PublicKey] = (),
+    options: RedactOptions | None = None,
+    progress: Progress | None = None,
+    source: FileDigest | None = None,
+) -> tuple[RedactionRecord, Reader]:
+    """As :func:`redact_file`, without a copy: a reader that gives the bytes of another one with the spans
+    filled, and has been proved. It needs the other one to stay open, and its bytes to stay what they are.
+
+    Raises:
+        RedactionError, ImageError, UsageError: see :func:`redact_file`; or the dump is compressed.
+    """
+    options, progress = options or RedactOptions(), progress or NoProgress()
+    if outer_codec(path, reader) is not None:
+        raise RedactionError("is compressed: there is no view of it", path=path)
+    with open_one(path, reader) as image:
+        copy = ViewCopy(path, image, progress)
+        record = _Redaction(path, image, keys, options, progress).run(copy, reader, None, source)
+        return record, copy.reader
+
+
+class _Redaction:
+    """One redaction, from the scan to the last proof."""
+
+    def __init__(
+        self,
+        path: str,
+        image: Image,
+        keys: Sequence[PublicKey],
+        options: RedactOptions,
+        progress: Progress,
+    ) -> None:
+        self._path = path
+        self._image = image
+        self._keys = keys
+        self._options = options
+        self._progress = progress
+        self._began = time.perf_counter()
+
+    def run(
+        self, copy: Copy, reader: Reader, codec: str | None, source: FileDigest | None
+    ) -> RedactionRecord:
+        """Scan, plan, make the copy, prove it."""
+        options, sweeps = self._options, sweeps_for(self._options)
+        report, found = prove_image(self._image, self._keys, options.scan, self._progress, sweeps)
+        check_understood(self._image, report)
+        proofs = all_proofs(found, options.known)
+        spans = make_plan(self._image, report, proofs, sweeps.places, options, self._progress)
         before = Digest() if source is None and codec is None else None
-        for rounds in range(1, MOST_ROUNDS + 1):
-            digest = copy.write(spans, before if rounds == 1 else None)
-            progress.phase("prove")
+        digest, spans, proof = self._make(copy, spans, Prover(self._image, proofs, options), before, report)
+        if source is None:
+            source = before.of_file() if before is not None else digest_of(reader, self._path)
+        return self._record(report, codec, (source, digest.of_file()), spans, proof)
+
+    def _make(
+        self, copy: Copy, spans: list[Span], prover: Prover, before: Digest | None, report: ImageReport
+    ) -> tuple[Digest, list[Span], ProofReport]:
+        """Make the copy and prove it; what the second scanner finds is erased as well, and proved anew."""
+        for left_rounds in reversed(range(MOST_ROUNDS)):
+            digest = copy.make(spans, before)
+            before = None
+            self._progress.phase("prove")
             with copy.reopened() as redacted:
                 proof = prover.examine(redacted, spans)
                 left = left_over(proof)
-                if not left or rounds == MOST_ROUNDS:
-                    proof = prover.settle(proof, redacted, spans)
-                    break
+                if not left or not left_rounds:
+                    return digest, spans, prover.settle(proof, redacted, spans)
             report.warnings.append(_also(len(left)))
             spans = disjoint([*spans, *left])
-        record = RedactionRecord(
-            path=path,
-            format=image.format,
+        raise AssertionError("the last round returns or raises")
+
+    def _record(
+        self,
+        report: ImageReport,
+        codec: str | None,
+        digests: tuple[FileDigest, FileDigest],
+        spans: list[Span],
+        proof: ProofReport,
+    ) -> RedactionRecord:
+        options = self._options
+        return RedactionRecord(
+            path=self._path,
+            format=self._image.format,
             codec=codec,
-            source=source or (before.of_file() if before is not None else digest_of(reader, path)),
-            output=digest.of_file(),
+            source=digests[0],
+            output=digests[1],
             mode=options.scan.mode,
             detectors=options.scan.detectors,
             harvest=options.scan.harvest,
             texts=options.texts,
             keep=options.keep,
-            keys=list(keys),
+            keys=list(self._keys),
             known=[PublicKey(private.public, Origin("secret file")) for private in options.known],
             secrets=tuple(secret.name for secret in options.secrets),
             findings=report.findings,
@@ -160,119 +220,10 @@ def redact_reader(
             warnings=report.warnings,
             spans=spans,
             proof=proof,
+            seconds=time.perf_counter() - self._began,
         )
-    record.seconds = time.perf_counter() - began
-    return record
-
-
-class _Copy:
-    """The file that the copy is written to, anew in each round."""
-
-    def __init__(self, path: str, image: Image, out: BinaryIO, codec: str | None, progress: Progress) -> None:
-        self._path = path
-        self._image = image
-        self._out = out
-        self._codec = codec
-        self._progress = progress
-
-    def write(self, spans: Sequence[Span], before: Digest | None) -> Digest:
-        """Write the image without the spans; ``before`` is given its bytes as they were."""
-        self._progress.phase("write")
-        self._out.seek(0)
-        self._out.truncate()
-        size, advance = self._image.reader.size or 0, self._progress.advance
-        return write_redacted(
-            self._image.reader, size, spans, self._out, self._codec, self._path, advance, before
-        )
-
-    def reopened(self) -> Image:
-        """What was written, read anew: the bytes of this very file, whatever its name leads to."""
-        return open_one(self._path, FileReader(os.dup(self._out.fileno()), self._path))
 
 
 def _also(count: int) -> str:
     places = "1 piece" if count == 1 else f"{count} pieces"
     return f"the second scanner found {places} of secrets that the first had not; erased as well"
-
-
-def outer_codec(path: str, reader: Reader) -> str | None:
-    """How the dump is compressed, if it is.
-
-    Raises:
-        RedactionError: it is an archive.
-    """
-    head = reader.read(0, HEAD_BYTES)
-    archive = detect_archive(head)
-    if archive:
-        raise RedactionError(f"is a {archive} archive: take the dump out of it first", path=path)
-    return detect_codec(head)
-
-
-class _Borrowed(Reader):
-    """A reader that is not closed by whoever it is lent to."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    @property
-    def size(self) -> int | None:  # type: ignore[override]
-        return self._reader.size
-
-    def wait(self) -> None:
-        self._reader.wait()
-
-    def faults(self) -> tuple[Missing, ...]:
-        return self._reader.faults()
-
-    def fileno(self) -> int:
-        """The descriptor of a file, for programs that need one; AttributeError if it is none."""
-        descriptor: int = self._reader.fileno()  # type: ignore[attr-defined]
-        return descriptor
-
-    def read_into(self, offset: int, view: memoryview) -> int:
-        return self._reader.read_into(offset, view)
-
-    def extents(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        return self._reader.extents(start, stop)
-
-
-def open_one(path: str, reader: Reader) -> Image:
-    """The one image in a reader, which stays open when the image is closed.
-
-    Raises:
-        RedactionError: what is in it cannot be put back as it was.
-        ImageError: it cannot be read.
-    """
-    opened = next(iter(open_reader(path, _Borrowed(reader), limits=_ONE_DUMP)))
-    if isinstance(opened, Unreadable):
-        raise RedactionError(opened.reason, path=path)
-    if opened.format in _CONVERTED:
-        opened.close()
-        raise RedactionError(f"dumps of the format {opened.format} cannot be redacted", path=path)
-    return opened
-
-
-def check_understood(image: Image, report: ImageReport) -> None:
-    """Refuse an image of which some bytes could not be read, or are promised and not there.
-
-    Raises:
-        RedactionError: names the first such range.
-    """
-    for gap in report.not_searched:
-        if gap.detector == "all":
-            raise RedactionError(gap.reason, path=image.path, offset=gap.offset)
-
-
-def digest_of(reader: Reader, path: str) -> FileDigest:
-    """The digest of all bytes of a reader.
-
-    Raises:
-        RedactionError: bytes cannot be read.
-    """
-    digest, buffer = Digest(), memoryview(bytearray(PIECE))
-    while digest.size < (reader.size or 0):
-        got = reader.read_into(digest.size, buffer)
-        if not got:
-            raise RedactionError("bytes cannot be read", path=path, offset=digest.size)
-        digest.update(buffer[:got])
-    return digest.of_file()
