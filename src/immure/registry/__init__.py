@@ -1,0 +1,1 @@
+"""What each key may sign for, and what state it is in."""
