@@ -8,9 +8,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from immure.dumps.dump import Image, Region
+from immure.dumps.linkmap import link_map_places
 from immure.errors import UsageError
 from immure.redact.span import Span
 
@@ -46,10 +47,25 @@ class Kept:
         )
 
     def spans(self, image: Image) -> list[Span]:
-        """What is not kept."""
-        return [
-            Span(region.offset, region.length, "region") for region in image.regions if not self.keeps(region)
-        ]
+        """What is not kept. The list of loaded libraries stays: without it there is no backtrace."""
+        if self._everything:
+            return []
+        erased = [region for region in image.regions if not self.keeps(region)]
+        libraries = sorted(link_map_places(image))
+        return [span for region in erased for span in _without(region, libraries)]
+
+
+def _without(region: Region, kept: Sequence[tuple[int, int]]) -> Iterator[Span]:
+    """The region less what is kept of it; ``kept`` are (offset, length), in order."""
+    at = region.offset
+    for offset, length in kept:
+        if offset + length <= at or offset >= region.end:
+            continue
+        if at < offset:
+            yield Span(at, offset - at, "region")
+        at = max(at, offset + length)
+    if at < region.end:
+        yield Span(at, region.end - at, "region")
 
 
 def _expression(name: str) -> str:
