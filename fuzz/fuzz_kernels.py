@@ -123,7 +123,7 @@ def _check_numbers(
     expected = sum(len(reference.window_starts(pair, width, windows)) for pair in pairs)
     assert space.visited - visited == expected
     if bits >= 512:
-        keys, layout = [(p * q, E) for p, q in KEYS[bits]], chance.choice(["le64", "be"])
+        keys, layout = [(p * q, E) for p, q in KEYS[bits]], chance.choice(["le64", "be", "be32w"])
         found = rsa_exponents(space, runs, layout, Exponents(keys), windows)
         assert found == reference.rsa_exponents(memory, pairs, layout, keys, windows)
 

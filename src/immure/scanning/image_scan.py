@@ -175,7 +175,12 @@ class ImageScan:
 
     def _new_searcher(self, plan: Plan) -> Searcher:
         searcher = Searcher(
-            self._image.reader, self._keys, plan, self._options.detectors, _is_jvm(self._image)
+            self._image.reader,
+            self._keys,
+            plan,
+            self._options.detectors,
+            is_jvm=_is_jvm(self._image),
+            is_heap_dump=self._image.format == "hprof",
         )
         for numbers, reason in searcher.unusable():
             entry = self._keys.get(numbers)

@@ -36,7 +36,14 @@ class Searcher:
     """Runs every detector over chunks; one for an image, used by all threads."""
 
     def __init__(
-        self, reader: Reader, keys: KeySet, plan: Plan, detectors: Sequence[str], is_jvm: bool = False
+        self,
+        reader: Reader,
+        keys: KeySet,
+        plan: Plan,
+        detectors: Sequence[str],
+        *,
+        is_jvm: bool = False,
+        is_heap_dump: bool = False,
     ) -> None:
         self._reader = reader
         self.detectors: list[Detector] = []
@@ -47,7 +54,7 @@ class Searcher:
         if self._strict:
             from immure.scanning.detectors.ec import ScalarDetector
 
-            self.detectors.append(ScalarDetector(curves, plan))
+            self.detectors.append(ScalarDetector(curves, plan, is_heap_dump=is_heap_dump))
 
     def examine(self, space: Workspace, chunk: Chunk) -> Searched:
         """One chunk, by every detector; in the order of ``detectors``."""
@@ -132,6 +139,7 @@ def _rsa_detectors(
             if not (large and is_jvm):
                 result.append(ExponentDetector(group, bits, "le64", 8, plan))
             result.append(ExponentDetector(group, bits, "be", 1, plan, visited))
+            result.append(ExponentDetector(group, bits, "be32w", 8 if large and is_jvm else 4, plan))
         if "montgomery" in names and bits % 64 == 0 and not brief and not (large and is_jvm):
             result.append(PrimeDetector(group, bits, "negated", 8, plan, "layouts", "r"))
     if "montgomery" in names and not (plan.tier("constants") == "edges" and is_jvm):

@@ -15,6 +15,7 @@ from immure.keymaterial.curves import CURVES, montgomery_points
 from immure.keymaterial.key import EcNumbers, Numbers, OkpNumbers
 from immure.scanning.chunks import Chunk
 from immure.scanning.detectors import Detector, Examined
+from immure.scanning.detectors.arrays import ArrayStarts
 from immure.scanning.kernels.ec import (
     Hit,
     Kind,
@@ -66,7 +67,9 @@ class ScalarDetector(Detector):
     name = "ec"
     family = "scalars"
 
-    def __init__(self, curves: Mapping[str, Sequence[Numbers]], plan: Plan) -> None:
+    def __init__(
+        self, curves: Mapping[str, Sequence[Numbers]], plan: Plan, *, is_heap_dump: bool = False
+    ) -> None:
         self._tier = plan.tier(self.family)
         self._strict = plan.mode != "exhaustive"
         self._step: Literal[1, 8] = (
@@ -80,6 +83,7 @@ class ScalarDetector(Detector):
                     families[of] += [numbers, *self._montgomery_keys(numbers)]
         self._points = {family: PointSet(keys, family) for family, keys in families.items()}
         self._searches = self._by_width()
+        self._arrays = ArrayStarts(self._byte_widths()) if is_heap_dump and self._points else None
         self._lock = threading.Lock()
         self._waiting: _Waiting = {}
         self._waited = 0
@@ -101,6 +105,13 @@ class ScalarDetector(Detector):
     def unusable(self) -> list[tuple[Numbers, str]]:
         """Keys that cannot be searched for, with the reason."""
         return [entry for points in self._points.values() for entry in points.unusable]
+
+    def _byte_widths(self) -> set[int]:
+        """Widths of numbers and seeds as byte strings."""
+        return {width_of(family, *self._as_text(family)[0]) for family in self._points}
+
+    def _as_text(self, family: Family) -> tuple[tuple[Layout, Kind], ...]:
+        return _EDWARDS if family in ("25519", "448") else (("be", "number"),)
 
     def _by_width(self) -> dict[str, _Searches]:
         """What is done with the candidates of each kind and width."""
@@ -137,6 +148,10 @@ class ScalarDetector(Detector):
                 data = b"".join([memory[at : at + width] for at in offsets])
                 gathered.append((name, data, array("q", [chunk.read_start + at for at in offsets])))
         result.proofs += self._try_gathered(self._together(gathered))
+        if self._arrays is not None:
+            base = chunk.read_start
+            starts = self._arrays.find(space, chunk.start - base, chunk.stop - base)
+            result.proofs += self.at(memory, starts, chunk)
         return result
 
     def _together(self, gathered: list[tuple[str, bytes, array[int]]]) -> _Waiting:
@@ -200,7 +215,7 @@ class ScalarDetector(Detector):
         """Try given offsets of bytes that were written as text: big-endian numbers and seeds."""
         proofs: list[Proof] = []
         for family, points in self._points.items():
-            for layout, kind in _EDWARDS if family in ("25519", "448") else (("be", "number"),):
+            for layout, kind in self._as_text(family):
                 width = width_of(family, layout, kind)
                 inside = array("q", [at for at in offsets if at >= 0 and at + width <= len(memory)])
                 searches = _Searches(width, layout == "py30", [(points.family, layout, kind)])

@@ -405,10 +405,16 @@ def rsa_exponents(
     and varied, and e·G times their top 64 bits is a multiple of n, as nearly as 64 bits can tell."""
     found = []
     width = max((n.bit_length() + 7) // 8 for n, _ in keys)
+    if layout == "be32w" and width % 4:
+        return []
     for run in runs:
         for at in window_starts(run, width, windows):
             window = memory[at : at + width]
-            number = int.from_bytes(window, "big" if layout == "be" else "little")
+            if layout == "be32w":
+                words = [window[at_word : at_word + 4][::-1] for at_word in range(0, width, 4)]
+                number = int.from_bytes(b"".join(words), "big")
+            else:
+                number = int.from_bytes(window, "big" if layout == "be" else "little")
             if number % 2 and is_varied(window):
                 found += [(at, index) for index, (n, e) in enumerate(keys) if may_be_exponent(number, n, e)]
     return found

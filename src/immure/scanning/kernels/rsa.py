@@ -128,11 +128,15 @@ class Exponents:
         self.shifts = ffi.new("uint32_t[]", shifts or [0])
 
 
+_EXPONENT_LAYOUTS: Final = {"le64": 0, "be": 1, "be32w": 2}
+
+
 def rsa_exponents(
     space: Workspace, runs: Runs, layout: str, exponents: Exponents, windows: Windows
 ) -> list[tuple[int, int]]:
-    """Windows that may be a private exponent, as (offset, index of the key). Layouts: ``le64``, ``be``."""
-    if not exponents.count:
+    """Windows that may be a private exponent, as (offset, index of the key). Layouts: ``le64``, ``be``, and
+    ``be32w`` where the modulus has whole words."""
+    if not exponents.count or (layout == "be32w" and exponents.width % 4):
         return []
     flat = _visit(
         space,
@@ -143,7 +147,7 @@ def rsa_exponents(
             space.length,
             runs.data,
             runs.count,
-            int(layout == "be"),
+            _EXPONENT_LAYOUTS[layout],
             exponents.width,
             exponents.factors,
             exponents.shifts,

@@ -367,11 +367,17 @@ size_t rsa_primes(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t
     return written;
 }
 
+/* Eight bytes of a number, by its layout: 0 le64, 1 be, 2 be32w. */
+INLINE uint64_t eight_of(const uint8_t *p, int layout) {
+    uint64_t word = load64(p);
+    return layout == 0 ? word : layout == 1 ? __builtin_bswap64(word) : word << 32 | word >> 32;
+}
+
 /* The top 64 bits of a window, after shifting it left as its modulus is; 0 if it has more bits than that. */
-INLINE uint64_t exponent_top(const uint8_t *p, int big_endian, size_t width, uint32_t shift) {
+INLINE uint64_t exponent_top(const uint8_t *p, int layout, size_t width, uint32_t shift) {
     const uint8_t *last = p + width - 8;
-    uint64_t high = big_endian ? __builtin_bswap64(load64(p)) : load64(last);
-    uint64_t next = big_endian ? __builtin_bswap64(load64(p + 8)) : load64(last - 8);
+    uint64_t high = eight_of(layout ? p : last, layout);
+    uint64_t next = eight_of(layout ? p + 8 : last - 8, layout);
     if (!shift) return high;
     return high >> (64 - shift) ? 0 : high << shift | next >> (64 - shift);
 }
@@ -384,10 +390,10 @@ INLINE int fits_exponent(uint64_t top, uint64_t beta, uint64_t fraction_bits) {
 }
 
 VECTOR_CLONES
-size_t rsa_exponents(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, int big_endian,
+size_t rsa_exponents(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, int layout,
                      size_t width, const uint64_t *factors, const uint32_t *shifts, size_t count, size_t step,
                      size_t long_bytes, size_t edge, int64_t *out, size_t cap, int64_t *position, uint64_t *counts) {
-    size_t written = 0;
+    size_t written = 0, lowest = layout == 0 ? 0 : layout == 1 ? width - 1 : width - 4;
     int64_t from = position[1];
     for (size_t r = (size_t)position[0]; r < nruns; r++, from = 0) {
         if (runs[2 * r + 1] > (int64_t)nbytes) break;
@@ -395,11 +401,11 @@ size_t rsa_exponents(const uint8_t *buf, size_t nbytes, const int64_t *runs, siz
         for (int64_t at = from > w.first ? from : w.first; at <= w.last; at = windows_next(&w, at)) {
             const uint8_t *p = buf + at;
             counts[0]++;
-            if (!(p[big_endian ? width - 1 : 0] & 1) || !is_varied(p, width / 8)) continue;
+            if (!(p[lowest] & 1) || !is_varied(p, width / 8)) continue;
             counts[1]++;
             size_t before = written;
             for (size_t k = 0; k < count; k++) {
-                uint64_t top = exponent_top(p, big_endian, width, shifts[k]);
+                uint64_t top = exponent_top(p, layout, width, shifts[k]);
                 if (top >> 40 == 0 || !fits_exponent(top, factors[2 * k], factors[2 * k + 1])) continue;
                 if (written == cap) { /* all keys of a window or none, so that nothing is written twice */
                     counts[0]--, counts[1]--;

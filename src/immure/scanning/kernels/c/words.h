@@ -93,8 +93,8 @@ size_t rsa_primes(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t
  *
  * factors: count pairs (beta, fraction_bits) of the fixed-point numbers e*G*2^(bits of n)/n (G: a multiple of all likely
  * gcd(p - 1, q - 1)), shifts: by how many bits (below 64) n must be shifted
- * left for the top bit of its bytes to be set. big_endian: 0 le64, 1 be. Writes (offset, factor index). */
-size_t rsa_exponents(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, int big_endian,
+ * left for the top bit of its bytes to be set. layout: 0 le64, 1 be, 2 be32w (width a multiple of 4). Writes (offset, factor index). */
+size_t rsa_exponents(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, int layout,
                      size_t width, const uint64_t *factors, const uint32_t *shifts, size_t count, size_t step,
                      size_t long_bytes, size_t edge, int64_t *out, size_t cap, int64_t *position, uint64_t *counts);
 
