@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from drill import images
+from drill.hold import PROVES_NOTHING_ALONE
 from drill.keys import write_jwks
 from drill.launch import Stack
 from drill.stacks import FAST, STACKS
@@ -27,7 +28,10 @@ def check_redaction(stack: Stack, directory: Path, ways: list[str] | None = None
         assert before, "there was no key in it: the drill is wrong"
         redacted = replace(image, path=directory / "redacted")
         record = redact_file(image.path, redacted.path, keys=load_keys(jwks))
-        assert redacted.truth() == set(), f"{image.capture}: left over"
+        found = {finding.key.origin.kid for finding in record.findings}
+        # where nothing but an Ed25519 nonce prefix is left of a key, no public key can tell whose it is
+        left = {hit for hit in redacted.truth() if hit.kid in found or hit.secret not in PROVES_NOTHING_ALONE}
+        assert not left, f"{image.capture}: left over"
         check_rest(image.path, redacted.path, record)
         image.path.unlink()
         redacted.path.unlink()
