@@ -151,16 +151,22 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(307, b"", f"http://localhost:{self.server.server_port + 1}/set")
         elif path == "/loop":
             self._answer(302, b"", "/loop")
+        elif path == "/bracket":
+            self._answer(302, b"", "http://[")
+        elif path == "/cut":
+            self._answer(200, SET.encode(), promised=len(SET) + 10)
         elif path == "/slow":
             self._drip()
         else:
             self._answer(404, b"")
 
-    def _answer(self, status: int, body: bytes, location: str | None = None) -> None:
+    def _answer(
+        self, status: int, body: bytes, location: str | None = None, promised: int | None = None
+    ) -> None:
         self.send_response(status)
         if location:
             self.send_header("Location", location)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(body) if promised is None else promised))
         self.end_headers()
         with contextlib.suppress(OSError):
             self.wfile.write(body)
@@ -199,6 +205,8 @@ def test_keys_and_issuers_of_this_machine(server: str) -> None:
         ("/away", "redirects to another host (elsewhere.example)"),
         ("/port", "redirects to another host"),
         ("/loop", "more than 3 redirects"),
+        ("/bracket", "redirects to what is not a valid URL"),
+        ("/cut", "cannot be fetched"),
     ],
 )
 def test_answers_that_are_refused(server: str, path: str, reason: str) -> None:

@@ -151,7 +151,10 @@ class HttpsFetcher:
         raise KeySourceError(f"more than {self.max_redirects} redirects", path=url)
 
     def _redirected(self, url: str, location: str) -> str:
-        target = urljoin(url, location)
+        try:
+            target = urljoin(url, location)
+        except ValueError as error:
+            raise KeySourceError("redirects to what is not a valid URL", path=url) from error
         old, new = urlsplit(url), split_url(target, allow_loopback=self.allow_loopback)
         if (old.scheme, old.netloc.lower()) != (new.scheme, new.netloc.lower()):
             raise KeySourceError(f"redirects to another host ({new.netloc})", path=url)
@@ -171,6 +174,8 @@ class HttpsFetcher:
             if response.status != 200:
                 raise KeySourceError(f"HTTP status {response.status}", path=parts.geturl())
             data = response.read(self.max_bytes + 1)
+            if response.length and len(data) <= self.max_bytes:
+                raise http.client.IncompleteRead(b"", response.length)
         finally:
             connection.close()
         if deadline.expired:
