@@ -44,6 +44,8 @@ COMMANDS = {
         "immure.cli.capture", "capture", "Take crashes from the kernel, straight into the vault."
     ),
     "drill": Entry("immure.cli.drill", "drill", "Crash a program of yours, and see what is left of its key."),
+    "keys": Entry("immure.cli.keys", "keys", "Say what each key may sign for, and audit key sets."),
+    "token": Entry("immure.cli.token", "token", "Validate tokens, and explain what is wrong with them."),
     "log": Entry("immure.cli.log", "log", "Show and verify the log of decisions."),
     "completion": Entry("immure.cli.completion", "completion", "Print a completion script for your shell."),
 }
