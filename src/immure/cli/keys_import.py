@@ -23,6 +23,7 @@ from immure.cli.messages import say
 from immure.cli.parameters import KeySource
 
 if TYPE_CHECKING:
+    from immure.keymaterial.key import PublicKey
     from immure.registry.importing import Taken, Wanted
     from immure.registry.record import KeyRecord
     from immure.registry.scope import KeyScope
@@ -86,8 +87,19 @@ def import_keys(
     from immure.registry.importing import Wanted
     from immure.registry.state import KeyState
 
-    lists = [frozenset(names) for names in (classes, tenants, clouds, algorithms)]
-    wanted = Wanted(by, reason, KeyState(state), kid, issuer, *lists, not_before, not_after)
+    wanted = Wanted(
+        by,
+        reason,
+        KeyState(state),
+        kid,
+        issuer,
+        frozenset(classes),
+        frozenset(tenants),
+        frozenset(clouds),
+        frozenset(algorithms),
+        not_before,
+        not_after,
+    )
     taken = _taken(sources, wanted, allow_private_hosts)
     with opened(store_path, create=True) as store:
         new = _new_ones(store, taken)
@@ -103,7 +115,8 @@ def _taken(sources: tuple[str, ...], wanted: Wanted, allow_private_hosts: bool) 
     from immure.keymaterial.sources import load_keys
     from immure.registry.importing import records_from
 
-    keys, notes = [], []
+    keys: list[PublicKey] = []
+    notes: list[str] = []
     for source in sources:
         loaded = load_keys(source, allow_private_hosts=allow_private_hosts)
         keys += loaded.keys

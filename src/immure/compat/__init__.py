@@ -1,0 +1,1 @@
+"""Interfaces of other libraries, with key scope behind them."""
