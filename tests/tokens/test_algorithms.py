@@ -8,9 +8,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from immure.keymaterial.key import EcNumbers, OkpNumbers, Origin, PublicKey, RsaNumbers, b64url, b64url_uint
+from immure.registry.weakness import has_roca_fingerprint
 from immure.tokens.algorithms import ALGORITHMS, fitting, verifier
 from immure.tokens.errors import AlgorithmError, SignatureError, TokenError, WeakKeyError
-from immure.tokens.weak import has_roca_mark, weakness
+from immure.tokens.weak import weakness
 from tokens.minting import Mint, jwk, private, sign, validator
 
 FITTING = {
@@ -114,9 +115,10 @@ def test_small_exponents_are_refused():
 def test_moduli_of_the_broken_generator_are_recognised():
     primorial = prod(prime for prime in range(2, 702) if all(prime % k for k in range(2, prime)))
     p, q = (k * primorial + pow(65537, a, primorial) for k, a in ((3 << 40, 1234567), (5 << 41, 7654321)))
-    assert has_roca_mark(p * q)
+    assert has_roca_fingerprint(p * q)
     assert not any(
-        has_roca_mark(private(name).public_key().public_numbers().n) for name in ("RS", "RS1024", "RS:2")
+        has_roca_fingerprint(private(name).public_key().public_numbers().n)
+        for name in ("RS", "RS1024", "RS:2")
     )
 
 
@@ -126,6 +128,11 @@ def test_and_are_weak():
     n = p * p
     assert n.bit_length() == 2048
     assert "ROCA" in str(weakness(PublicKey(RsaNumbers(n, 65537), Origin("x"))))
+
+
+def test_close_primes_are_weak():
+    p = (1 << 1023) + 1155
+    assert "factor" in str(weakness(PublicKey(RsaNumbers(p * (p + 1024), 65537), Origin("x"))))
 
 
 ORDER_8 = "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"
