@@ -84,8 +84,12 @@ def _is_admitted(places: Places, file: str) -> bool | None:
 
 
 def _is_held(path: Path) -> bool:
-    """Whether a living process is sealing into that file."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    """Whether a living process is sealing into that file, or was a moment ago: it removes its own without
+    asking for the vault's lock."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return True
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
