@@ -9,6 +9,7 @@ True
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -45,6 +46,10 @@ _FIRST: Final = (
 MIGRATIONS: Final[tuple[Sequence[str], ...]] = (_FIRST,)
 
 
+#: Seconds to wait for others.
+_PATIENCE: Final = 10.0
+
+
 def bring_up_to_date(
     database: sqlite3.Connection, path: str, migrations: Sequence[Sequence[str]] = MIGRATIONS
 ) -> None:
@@ -54,9 +59,14 @@ def bring_up_to_date(
         RegistryError: it is somebody else's, or of a newer version of Immure.
         sqlite3.Error: it is no database, or cannot be written.
     """
-    if _version(database, path, len(migrations)) == len(migrations):
+    database.execute("BEGIN")  # so that all that is read is of one moment: another process may be making it
+    try:
+        version = _version(database, path, len(migrations))
+    finally:
+        database.execute("ROLLBACK")
+    if version == len(migrations):
         return
-    database.execute("PRAGMA journal_mode=WAL")
+    _keep_a_journal(database)
     database.execute("BEGIN IMMEDIATE")
     try:
         version = _version(database, path, len(migrations))  # another process may have been quicker
@@ -69,6 +79,20 @@ def bring_up_to_date(
         database.execute("ROLLBACK")
         raise
     database.execute("COMMIT")
+
+
+def _keep_a_journal(database: sqlite3.Connection) -> None:
+    """Switch to a write-ahead log. SQLite does not wait for others who do the same at this moment."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def check_layout(
