@@ -1,0 +1,1 @@
+"""Every token that was issued, written down before it leaves (the issuance ledger)."""

@@ -1,0 +1,362 @@
+"""A ledger in PostgreSQL: for several front ends that issue tokens of the same issuers at once.
+
+>>> store = PostgresLedger("postgresql://ledger@db.example/immure")   # doctest: +SKIP
+
+The row of an issuer is locked while its tokens are written, so that its sequence has no gaps, whichever
+front end writes and whenever one dies. A commit is on the disk of the server (``synchronous_commit = on``)
+when it returns. When the connection is lost, the rows under way are reported as not recorded, and the next
+ones find a new connection. The password is best left out of the URL, in ``PGPASSFILE``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from immure.ledger.batch import Batch
+from immure.ledger.errors import LedgerError, WatermarkError
+from immure.ledger.row import Issued, row_from
+from immure.ledger.store import LedgerStore, Standing, follows
+
+if TYPE_CHECKING:
+    import psycopg
+
+_LAYOUT: Final = 1
+_PAGE: Final = 4096
+#: Names our locks among those of others (pg_advisory_lock): who makes the tables, who closes batches.
+_MAKING, _SEALING = 0x494D4C47_0001, 0x494D4C47_0002
+_OPTIONS: Final = {
+    "synchronous_commit": "on",
+    "statement_timeout": "30s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "60s",
+    "client_encoding": "UTF8",
+}
+_COLUMNS: Final = "digest, kid, sub, aud, tenant, client, iat, exp, session"
+_BATCH: Final = "number, first, last, watermark, root, previous, entry"
+
+_CREATE: Final = """
+CREATE TABLE immure_ledger_layout (version integer NOT NULL);
+INSERT INTO immure_ledger_layout VALUES (1);
+CREATE TABLE immure_ledger_issuers (
+    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    last bigint NOT NULL DEFAULT 0,
+    closed bigint NOT NULL DEFAULT 0,
+    batches bigint NOT NULL DEFAULT 0,
+    watermark bigint NOT NULL DEFAULT 0
+);
+CREATE TABLE immure_ledger_tokens (
+    issuer integer NOT NULL REFERENCES immure_ledger_issuers,
+    seq bigint NOT NULL,
+    digest bytea NOT NULL,
+    kid text NOT NULL,
+    sub text NOT NULL,
+    aud text NOT NULL,
+    tenant text NOT NULL,
+    client text NOT NULL,
+    iat bigint NOT NULL,
+    exp bigint NOT NULL,
+    session text NOT NULL,
+    PRIMARY KEY (issuer, seq)
+);
+CREATE TABLE immure_ledger_batches (
+    issuer integer NOT NULL REFERENCES immure_ledger_issuers,
+    number bigint NOT NULL,
+    first bigint NOT NULL,
+    last bigint NOT NULL,
+    watermark bigint NOT NULL,
+    root bytea NOT NULL,
+    previous bytea NOT NULL,
+    entry bigint,
+    PRIMARY KEY (issuer, number)
+);
+CREATE FUNCTION immure_ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'immure_ledger_tokens' AND OLD.seq <= (
+        SELECT coalesce(max(last), 0) FROM immure_ledger_batches
+        WHERE issuer = OLD.issuer AND entry IS NOT NULL
+    ) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'rows and batches of the ledger are kept as they are';
+END $$;
+CREATE TRIGGER tokens_stay BEFORE UPDATE OR DELETE ON immure_ledger_tokens
+    FOR EACH ROW EXECUTE FUNCTION immure_ledger_refuse();
+CREATE TRIGGER tokens_are_kept BEFORE TRUNCATE ON immure_ledger_tokens
+    FOR EACH STATEMENT EXECUTE FUNCTION immure_ledger_refuse();
+CREATE TRIGGER batches_are_kept BEFORE DELETE ON immure_ledger_batches
+    FOR EACH ROW EXECUTE FUNCTION immure_ledger_refuse();
+"""
+
+
+class PostgresLedger(LedgerStore):
+    """Rows and batches in the tables ``immure_ledger_*`` of a database.
+
+    Args:
+        url: ``postgresql://…`` as libpq has it.
+        create: make the tables if they are not there.
+
+    Raises:
+        LedgerError: there is no such database, no ledger in it, or psycopg is not installed.
+    """
+
+    def __init__(self, url: str, *, create: bool = False) -> None:
+        self.path = _shown(url)
+        self._url = url
+        self._lock = threading.RLock()
+        self._sealing = threading.Lock()
+        self._connection: psycopg.Connection[Any] | None = None
+        self._ids: dict[str, int] = {}
+        try:
+            import psycopg
+        except ImportError as error:
+            raise LedgerError("needs psycopg: pip install 'immure[postgresql]'", path=self.path) from error
+        self._psycopg = psycopg
+        self._prepare(create)
+
+    def _prepare(self, create: bool) -> None:
+        with self._transaction() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))
+            cursor.execute("SELECT to_regclass('immure_ledger_layout')")
+            if _there(cursor.fetchone())[0] is None:
+                if not create:
+                    raise LedgerError("has no ledger in it", path=self.path)
+                cursor.execute(_CREATE)
+            cursor.execute("SELECT version FROM immure_ledger_layout")
+            (version,) = _there(cursor.fetchone())
+        if version != _LAYOUT:
+            raise LedgerError(f"has layout {version}; this version of Immure knows {_LAYOUT}", path=self.path)
+
+    # --- rows ---
+
+    def append(self, rows: Sequence[Issued]) -> list[int | LedgerError]:
+        """See :meth:`LedgerStore.append`."""
+        outcomes: list[int | LedgerError] = []
+        columns = f"issuer, seq, {_COLUMNS}"
+        with self._transaction() as cursor:
+            # always in the same order, so that two front ends never wait for one another
+            standing = {name: self._issuer(cursor, name) for name in sorted({row.issuer for row in rows})}
+            with cursor.copy(f"COPY immure_ledger_tokens ({columns}) FROM STDIN") as copy:
+                for row in rows:
+                    state = standing[row.issuer]
+                    if row.issued_at < state[2]:
+                        outcomes.append(
+                            WatermarkError("the ledger is closed up to a later time", path=self.path)
+                        )
+                        continue
+                    state[1] += 1
+                    outcomes.append(state[1])
+                    copy.write_row((state[0], state[1], *row.cells()))
+            for number, last, _ in standing.values():
+                cursor.execute("UPDATE immure_ledger_issuers SET last = %s WHERE id = %s", (last, number))
+        return outcomes
+
+    @staticmethod
+    def _issuer(cursor: psycopg.Cursor[Any], name: str) -> list[int]:
+        query = "SELECT id, last, watermark FROM immure_ledger_issuers WHERE name = %s FOR UPDATE"
+        found = cursor.execute(query, (name,)).fetchone()
+        if found is None:
+            cursor.execute(
+                "INSERT INTO immure_ledger_issuers (name) VALUES (%s) ON CONFLICT DO NOTHING", (name,)
+            )
+            found = cursor.execute(query, (name,)).fetchone()
+        return list(_there(found))
+
+    def rows(self, issuer: str, first: int, last: int) -> Iterator[tuple[int, Issued]]:
+        """See :meth:`LedgerStore.rows`."""
+        number = self._number(issuer)
+        query = (
+            f"SELECT seq, {_COLUMNS} FROM immure_ledger_tokens WHERE issuer = %s AND seq BETWEEN %s AND %s"  # noqa: S608
+            f" ORDER BY seq LIMIT {_PAGE}"
+        )
+        while first <= last:
+            page = self._all(query, (number, first, last))
+            if not page:
+                return
+            for sequence, *cells in page:
+                yield sequence, row_from(issuer, cells, self.path)
+            first = page[-1][0] + 1
+
+    def find(self, digest: bytes) -> list[tuple[int, Issued]]:
+        """See :meth:`LedgerStore.find`. Goes through all rows: an index would make every append slower."""
+        found = self._all(
+            f"SELECT seq, name, {_COLUMNS} FROM immure_ledger_tokens"  # noqa: S608
+            " JOIN immure_ledger_issuers ON id = issuer WHERE digest = %s LIMIT 100",
+            (digest,),
+        )
+        return [(sequence, row_from(name, cells, self.path)) for sequence, name, *cells in found]
+
+    def prune(self, issuer: str, last: int) -> int:
+        """See :meth:`LedgerStore.prune`."""
+        number = self._number(issuer)
+        with self._transaction() as cursor:
+            cursor.execute("DELETE FROM immure_ledger_tokens WHERE issuer = %s AND seq <= %s", (number, last))
+            return cursor.rowcount
+
+    # --- batches ---
+
+    def standings(self) -> list[Standing]:
+        """See :meth:`LedgerStore.standings`."""
+        query = "SELECT name, last, closed, batches, watermark FROM immure_ledger_issuers"
+        return sorted((Standing(*row) for row in self._all(query, ())), key=lambda one: one.issuer)
+
+    def close_until(self, issuer: str, watermark: int) -> Standing:
+        """See :meth:`LedgerStore.close_until`."""
+        with self._transaction() as cursor:
+            number = self._issuer(cursor, issuer)[0]
+            row = cursor.execute(
+                "UPDATE immure_ledger_issuers SET watermark = greatest(watermark, %s) WHERE id = %s"
+                " RETURNING name, last, closed, batches, watermark",
+                (watermark, number),
+            ).fetchone()
+        return Standing(*_there(row))
+
+    def add_batch(self, batch: Batch) -> None:
+        """See :meth:`LedgerStore.add_batch`."""
+        with self._transaction() as cursor:
+            number = self._issuer(cursor, batch.issuer)[0]
+            row = cursor.execute(
+                f"SELECT {_BATCH} FROM immure_ledger_batches WHERE issuer = %s ORDER BY number DESC LIMIT 1",  # noqa: S608
+                (number,),
+            ).fetchone()
+            if not follows(batch, None if row is None else _batch(batch.issuer, row)):
+                raise LedgerError(f"batch {batch.number} does not follow the last one", path=self.path)
+            cursor.execute(
+                "INSERT INTO immure_ledger_batches VALUES (%s, %s, %s, %s, %s, %s, %s, NULL)",
+                (
+                    number,
+                    batch.number,
+                    batch.first,
+                    batch.last,
+                    batch.watermark,
+                    batch.root,
+                    batch.previous,
+                ),
+            )
+            cursor.execute(
+                "UPDATE immure_ledger_issuers SET closed = %s, batches = %s WHERE id = %s",
+                (batch.last, batch.number + 1, number),
+            )
+
+    def logged(self, batch: Batch, entry: int) -> None:
+        """See :meth:`LedgerStore.logged`."""
+        number = self._number(batch.issuer)
+        with self._transaction() as cursor:
+            cursor.execute(
+                "UPDATE immure_ledger_batches SET entry = %s WHERE issuer = %s AND number = %s",
+                (entry, number, batch.number),
+            )
+
+    def batches(self, issuer: str, start: int = 0) -> Iterator[Batch]:
+        """See :meth:`LedgerStore.batches`."""
+        number = self._number(issuer)
+        query = (
+            f"SELECT {_BATCH} FROM immure_ledger_batches WHERE issuer = %s AND number >= %s"  # noqa: S608
+            f" ORDER BY number LIMIT {_PAGE}"
+        )
+        while page := self._all(query, (number, start)):
+            for row in page:
+                yield _batch(issuer, row)
+            start = page[-1][0] + 1
+
+    @contextmanager
+    def sealing(self) -> Iterator[None]:
+        """See :meth:`LedgerStore.sealing`. The lock is the connection's: who dies lets go of it."""
+        if not self._sealing.acquire(blocking=False):  # to one connection the server would give it twice
+            raise LedgerError("another thread closes batches", path=self.path)
+        try:
+            (got,) = _there(self._one("SELECT pg_try_advisory_lock(%s)", (_SEALING,)))
+            if not got:
+                raise LedgerError("another process closes batches", path=self.path)
+            try:
+                yield
+            finally:
+                self._one("SELECT pg_advisory_unlock(%s)", (_SEALING,))
+        finally:
+            self._sealing.release()
+
+    def close(self) -> None:
+        """See :meth:`LedgerStore.close`."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+
+    # --- within ---
+
+    def _number(self, issuer: str) -> int:
+        number = self._ids.get(issuer)
+        if number is None:
+            row = self._one("SELECT id FROM immure_ledger_issuers WHERE name = %s", (issuer,))
+            if row is None:
+                raise LedgerError(
+                    f"no token of the issuer {issuer[:200]!r} was ever recorded", path=self.path
+                )
+            number = self._ids[issuer] = int(row[0])
+        return number
+
+    def _all(self, query: str, values: Sequence[object]) -> list[Any]:
+        with self._transaction() as cursor:
+            return cursor.execute(query.encode(), values).fetchall()
+
+    def _one(self, query: str, values: Sequence[object]) -> Any:
+        with self._transaction() as cursor:
+            return cursor.execute(query.encode(), values).fetchone()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[psycopg.Cursor[Any]]:
+        with self._lock:
+            try:
+                connection = self._connected()
+                with connection.transaction(), connection.cursor() as cursor:
+                    yield cursor
+            except self._psycopg.Error as error:
+                raise LedgerError(_words(error), path=self.path) from None  # libpq may quote the password
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            options = " ".join(f"-c {name}={value}" for name, value in _OPTIONS.items())
+            self._connection = self._psycopg.connect(
+                self._url, autocommit=True, connect_timeout=5, options=options, application_name="immure"
+            )
+        return self._connection
+
+
+def _batch(issuer: str, row: Sequence[Any]) -> Batch:
+    number, first, last, watermark, root, previous, entry = row
+    return Batch(issuer, number, first, last, watermark, bytes(root), bytes(previous), entry)
+
+
+def _there(row: Any) -> Any:
+    if row is None:
+        raise LedgerError("the database gave no row where there must be one")
+    return row
+
+
+def _shown(url: str) -> str:
+    """The URL without its password and its options.
+
+    >>> _shown("postgresql://ledger:secret@db.example:5433/immure?sslkey=x")
+    'postgresql://ledger@db.example:5433/immure'
+    """
+    try:
+        parts = urlsplit(url)
+        place = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "postgresql:…"
+    user = f"{parts.username}@" if parts.username else ""
+    return f"postgresql://{user}{place}{port}{parts.path}"
+
+
+def _words(error: Exception) -> str:
+    """What the server said; not what libpq says of a connection, in which the whole of it may be quoted."""
+    diagnostic = getattr(error, "diag", None)
+    message = getattr(diagnostic, "message_primary", None)
+    state = getattr(error, "sqlstate", None)
+    if message:
+        return f"the database refused: {str(message)[:200]} ({state})"
+    return f"the database cannot be reached ({type(error).__name__})"

@@ -1,0 +1,317 @@
+"""A ledger in an SQLite database: for one machine; several processes may write to it.
+
+>>> store = SqliteLedger("ledger.db")   # doctest: +SKIP
+
+Every :meth:`append` is one transaction that is on the disk when it returns (WAL, ``synchronous=FULL``).
+Triggers keep rows from being changed, and rows that are in no batch yet from being deleted; who owns the file
+can get round them, but not round the log in which the batches are.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from immure.ledger.batch import Batch
+from immure.ledger.errors import LedgerError, WatermarkError
+from immure.ledger.row import Issued, row_from
+from immure.ledger.store import LedgerStore, Standing, follows
+
+#: Seconds to wait for another writer.
+PATIENCE: Final = 10.0
+APPLICATION_ID: Final = 0x494D4C47  # "IMLG"
+_LAYOUT: Final = 1
+_PAGE: Final = 4096
+_COLUMNS: Final = "digest, kid, sub, aud, tenant, client, iat, exp, session"
+
+_CREATE: Final = (
+    """CREATE TABLE issuers (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        last INTEGER NOT NULL DEFAULT 0,
+        closed INTEGER NOT NULL DEFAULT 0,
+        batches INTEGER NOT NULL DEFAULT 0,
+        watermark INTEGER NOT NULL DEFAULT 0
+    ) STRICT""",
+    """CREATE TABLE tokens (
+        issuer INTEGER NOT NULL REFERENCES issuers (id),
+        seq INTEGER NOT NULL,
+        digest BLOB NOT NULL,
+        kid TEXT NOT NULL,
+        sub TEXT NOT NULL,
+        aud TEXT NOT NULL,
+        tenant TEXT NOT NULL,
+        client TEXT NOT NULL,
+        iat INTEGER NOT NULL,
+        exp INTEGER NOT NULL,
+        session TEXT NOT NULL,
+        PRIMARY KEY (issuer, seq)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE batches (
+        issuer INTEGER NOT NULL REFERENCES issuers (id),
+        number INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        watermark INTEGER NOT NULL,
+        root BLOB NOT NULL,
+        previous BLOB NOT NULL,
+        entry INTEGER,
+        PRIMARY KEY (issuer, number)
+    ) STRICT""",
+    """CREATE TRIGGER tokens_stay BEFORE UPDATE ON tokens
+    BEGIN SELECT RAISE(ABORT, 'a row of the ledger is never changed'); END""",
+    """CREATE TRIGGER tokens_are_kept BEFORE DELETE ON tokens
+    WHEN old.seq > (SELECT coalesce(max(last), 0) FROM batches
+                    WHERE issuer = old.issuer AND entry IS NOT NULL)
+    BEGIN SELECT RAISE(ABORT, 'a row is kept until the log has its batch'); END""",
+    """CREATE TRIGGER batches_are_kept BEFORE DELETE ON batches
+    BEGIN SELECT RAISE(ABORT, 'a batch is never removed'); END""",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {_LAYOUT}",
+)
+
+
+class SqliteLedger(LedgerStore):
+    """Rows and batches in one file, and beside it ``FILE.sealing``, the lock of whoever closes batches."""
+
+    def __init__(self, path: str | os.PathLike[str], *, create: bool = False) -> None:
+        self.path = os.fspath(path)
+        if not self.path or "\0" in self.path:
+            raise LedgerError("is no path", path=self.path[:80].replace("\0", "?"))
+        if not create and not os.path.exists(self.path):
+            raise LedgerError("does not exist", path=self.path)
+        self._lock = threading.RLock()
+        self._ids: dict[str, int] = {}
+        with self._explained():
+            self._database = sqlite3.connect(
+                self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+            )
+        try:
+            with self._explained():
+                self._prepare()
+        except BaseException:
+            self._database.close()
+            raise
+
+    def _prepare(self) -> None:
+        database = self._database
+        for pragma in ("trusted_schema=OFF", "foreign_keys=ON", "cell_size_check=ON"):
+            database.execute(f"PRAGMA {pragma}")
+        with self._transaction("BEGIN IMMEDIATE"):
+            (owner,) = database.execute("PRAGMA application_id").fetchone()
+            (layout,) = database.execute("PRAGMA user_version").fetchone()
+            (objects,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            if (owner, layout, objects) == (0, 0, 0):
+                for statement in _CREATE:
+                    database.execute(statement)
+            elif owner != APPLICATION_ID:
+                raise LedgerError("is a database, but not a ledger", path=self.path)
+            elif layout != _LAYOUT:
+                raise LedgerError(
+                    f"has layout {layout}; this version of Immure knows {_LAYOUT}", path=self.path
+                )
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=FULL")
+
+    # --- rows ---
+
+    def append(self, rows: Sequence[Issued]) -> list[int | LedgerError]:
+        """See :meth:`LedgerStore.append`."""
+        outcomes: list[int | LedgerError] = []
+        values = []
+        with self._transaction("BEGIN IMMEDIATE") as database:
+            standing: dict[str, list[int]] = {}  # number, last, watermark
+            for row in rows:
+                state = standing.get(row.issuer)
+                if state is None:
+                    state = standing[row.issuer] = self._issuer(database, row.issuer)
+                if row.issued_at < state[2]:
+                    outcomes.append(WatermarkError("the ledger is closed up to a later time", path=self.path))
+                    continue
+                state[1] += 1
+                outcomes.append(state[1])
+                values.append((state[0], state[1], *row.cells()))
+            database.executemany("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            for number, last, _ in standing.values():
+                database.execute("UPDATE issuers SET last = ? WHERE id = ?", (last, number))
+        return outcomes
+
+    @staticmethod
+    def _issuer(database: sqlite3.Connection, name: str) -> list[int]:
+        found = database.execute("SELECT id, last, watermark FROM issuers WHERE name = ?", (name,)).fetchone()
+        if found is None:
+            made = database.execute("INSERT INTO issuers (name) VALUES (?) RETURNING id", (name,)).fetchone()
+            return [made[0], 0, 0]
+        return list(found)
+
+    def rows(self, issuer: str, first: int, last: int) -> Iterator[tuple[int, Issued]]:
+        """See :meth:`LedgerStore.rows`."""
+        number = self._number(issuer)
+        while first <= last:
+            with self._lock, self._explained():
+                page = self._database.execute(
+                    f"SELECT seq, {_COLUMNS} FROM tokens WHERE issuer = ? AND seq BETWEEN ? AND ?"  # noqa: S608
+                    " ORDER BY seq LIMIT ?",
+                    (number, first, last, _PAGE),
+                ).fetchall()
+            if not page:
+                return
+            for sequence, *cells in page:
+                yield sequence, row_from(issuer, cells, self.path)
+            first = page[-1][0] + 1
+
+    def find(self, digest: bytes) -> list[tuple[int, Issued]]:
+        """See :meth:`LedgerStore.find`. Goes through all rows: an index would make every append slower."""
+        with self._lock, self._explained():
+            found = self._database.execute(
+                f"SELECT seq, name, {_COLUMNS} FROM tokens JOIN issuers ON id = issuer"  # noqa: S608
+                " WHERE digest = ? LIMIT 100",
+                (digest,),
+            ).fetchall()
+        return [(sequence, row_from(name, cells, self.path)) for sequence, name, *cells in found]
+
+    def prune(self, issuer: str, last: int) -> int:
+        """See :meth:`LedgerStore.prune`."""
+        number = self._number(issuer)
+        with self._transaction("BEGIN IMMEDIATE") as database:
+            return database.execute(
+                "DELETE FROM tokens WHERE issuer = ? AND seq <= ?", (number, last)
+            ).rowcount
+
+    # --- batches ---
+
+    def standings(self) -> list[Standing]:
+        """See :meth:`LedgerStore.standings`."""
+        with self._lock, self._explained():
+            found = self._database.execute(
+                "SELECT name, last, closed, batches, watermark FROM issuers ORDER BY name"
+            ).fetchall()
+        return [Standing(*row) for row in found]
+
+    def close_until(self, issuer: str, watermark: int) -> Standing:
+        """See :meth:`LedgerStore.close_until`."""
+        with self._transaction("BEGIN IMMEDIATE") as database:
+            number = self._issuer(database, issuer)[0]
+            database.execute(
+                "UPDATE issuers SET watermark = max(watermark, ?) WHERE id = ?", (watermark, number)
+            )
+            row = database.execute(
+                "SELECT name, last, closed, batches, watermark FROM issuers WHERE id = ?", (number,)
+            ).fetchone()
+        return Standing(*row)
+
+    def add_batch(self, batch: Batch) -> None:
+        """See :meth:`LedgerStore.add_batch`."""
+        number = self._number(batch.issuer)
+        with self._transaction("BEGIN IMMEDIATE") as database:
+            last = self._last_batch(database, batch.issuer, number)
+            if not follows(batch, last):
+                raise LedgerError(f"batch {batch.number} does not follow the last one", path=self.path)
+            database.execute(
+                "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+                (
+                    number,
+                    batch.number,
+                    batch.first,
+                    batch.last,
+                    batch.watermark,
+                    batch.root,
+                    batch.previous,
+                ),
+            )
+            database.execute(
+                "UPDATE issuers SET closed = ?, batches = ? WHERE id = ?",
+                (batch.last, batch.number + 1, number),
+            )
+
+    def logged(self, batch: Batch, entry: int) -> None:
+        """See :meth:`LedgerStore.logged`."""
+        number = self._number(batch.issuer)
+        with self._transaction("BEGIN IMMEDIATE") as database:
+            database.execute(
+                "UPDATE batches SET entry = ? WHERE issuer = ? AND number = ?", (entry, number, batch.number)
+            )
+
+    def batches(self, issuer: str, start: int = 0) -> Iterator[Batch]:
+        """See :meth:`LedgerStore.batches`."""
+        number = self._number(issuer)
+        while True:
+            with self._lock, self._explained():
+                page = self._database.execute(
+                    "SELECT number, first, last, watermark, root, previous, entry FROM batches"
+                    " WHERE issuer = ? AND number >= ? ORDER BY number LIMIT ?",
+                    (number, start, _PAGE),
+                ).fetchall()
+            if not page:
+                return
+            for row in page:
+                yield Batch(issuer, *row)
+            start = page[-1][0] + 1
+
+    @staticmethod
+    def _last_batch(database: sqlite3.Connection, issuer: str, number: int) -> Batch | None:
+        row = database.execute(
+            "SELECT number, first, last, watermark, root, previous, entry FROM batches"
+            " WHERE issuer = ? ORDER BY number DESC LIMIT 1",
+            (number,),
+        ).fetchone()
+        return None if row is None else Batch(issuer, *row)
+
+    @contextmanager
+    def sealing(self) -> Iterator[None]:
+        """See :meth:`LedgerStore.sealing`."""
+        try:
+            handle = os.open(f"{self.path}.sealing", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise LedgerError(error.strerror or "cannot be locked", path=f"{self.path}.sealing") from error
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise LedgerError("another process closes batches", path=self.path) from error
+            yield
+        finally:
+            os.close(handle)
+
+    def close(self) -> None:
+        """See :meth:`LedgerStore.close`."""
+        with self._lock, self._explained():
+            self._database.close()
+
+    # --- within ---
+
+    def _number(self, issuer: str) -> int:
+        number = self._ids.get(issuer)
+        if number is None:
+            with self._lock, self._explained():
+                row = self._database.execute("SELECT id FROM issuers WHERE name = ?", (issuer,)).fetchone()
+            if row is None:
+                raise LedgerError(
+                    f"no token of the issuer {issuer[:200]!r} was ever recorded", path=self.path
+                )
+            number = self._ids[issuer] = int(row[0])
+        return number
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._explained():
+            self._database.execute(begin)
+            try:
+                yield self._database
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise LedgerError(f"{error}", path=self.path) from error

@@ -1,0 +1,185 @@
+"""Recording: nobody has a token before its row is on the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from immure.ledger.errors import LedgerBusyError, LedgerError, WatermarkError
+from immure.ledger.ledger import Ledger
+from immure.ledger.row import Issued
+from immure.ledger.sqlite_store import SqliteLedger
+from ledger.making import ISSUER, T, row
+
+
+class Watched(SqliteLedger):
+    """Counts transactions, and does what the test says before each."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, create=True)
+        self.groups: list[int] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.failure: Exception | None = None
+
+    def append(self, rows: Sequence[Issued]) -> list[int | LedgerError]:
+        self.groups.append(len(rows))
+        assert self.gate.wait(20)
+        if self.failure is not None:
+            raise self.failure
+        return super().append(rows)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Watched:
+    return Watched(tmp_path / "ledger.db")
+
+
+def _until(condition) -> None:  # type: ignore[no-untyped-def]
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_many_rows_in_few_transactions(store: Watched) -> None:
+    async def run(ledger: Ledger) -> list[int]:
+        return await asyncio.gather(*(ledger.arecord(row()) for _ in range(500)))
+
+    with Ledger(store) as ledger:
+        assert sorted(asyncio.run(run(ledger))) == list(range(1, 501))
+        assert sum(store.groups) == 500
+        assert len(store.groups) < 250
+        assert ledger.record(row()) == 501
+
+
+def test_each_hears_of_its_own_row(store: Watched) -> None:
+    store.close_until(ISSUER, T)
+    with Ledger(store) as ledger:
+        store.gate.clear()
+        first = ledger.submit(row())
+        _until(lambda: store.groups)
+        late, good = ledger.submit(row(issued_at=T - 1)), ledger.submit(row())
+        store.gate.set()
+        assert first.result(20) == 1
+        assert good.result(20) == 2
+        with pytest.raises(WatermarkError):
+            late.result(20)
+    assert store.groups == [1, 2]
+
+
+def test_too_many_wait(store: Watched) -> None:
+    with Ledger(store, most_waiting=3) as ledger:
+        store.gate.clear()
+        ledger.submit(row())
+        _until(lambda: store.groups)
+        waiting = [ledger.submit(row()) for _ in range(3)]
+        with pytest.raises(LedgerBusyError):
+            ledger.submit(row())
+        store.gate.set()
+        assert [one.result(20) for one in waiting] == [2, 3, 4]
+
+
+@pytest.mark.parametrize("failure", [LedgerError("disk full"), RuntimeError("something else")])
+def test_all_of_a_transaction_hear_of_its_failure(store: Watched, failure: Exception) -> None:
+    with Ledger(store) as ledger:
+        store.failure = failure
+        with pytest.raises(LedgerError):
+            ledger.record(row())
+        with pytest.raises(LedgerError):
+            asyncio.run(ledger.arecord(row()))
+        store.failure = None
+        assert ledger.record(row()) == 1  # and it goes on when the disk does
+
+
+def test_a_disk_that_does_not_answer(store: Watched) -> None:
+    with Ledger(store) as ledger:
+        store.gate.clear()
+        with pytest.raises(LedgerError, match="nothing was written"):
+            ledger.record(row(), patience=0.05)
+        with pytest.raises(LedgerError, match="nothing was written"):
+            asyncio.run(ledger.arecord(row(), patience=0.05))
+        store.gate.set()
+
+
+def test_closing_writes_what_waits(store: Watched, tmp_path: Path) -> None:
+    ledger = Ledger(store)
+    store.gate.clear()
+    waiting = [ledger.submit(row()) for _ in range(10)]
+    closing = threading.Thread(target=ledger.close)
+    closing.start()
+    store.gate.set()
+    closing.join(20)
+    assert [one.result(0) for one in waiting] == list(range(1, 11))
+    ledger.close()  # once more does nothing
+    with pytest.raises(LedgerError, match="closed"):
+        ledger.submit(row())
+    with SqliteLedger(tmp_path / "ledger.db") as again:
+        assert again.standing(ISSUER).last == 10
+
+
+#: Issues tokens as a front end does: it says which it is about to record ("s"), and which it released ("r").
+_FRONT_END = """
+import os, sys, threading
+from immure.ledger.ledger import Ledger
+from immure.ledger.row import Issued
+from immure.ledger.sqlite_store import SqliteLedger
+
+ledger = Ledger(SqliteLedger(sys.argv[1], create=True))
+def issue():
+    while True:
+        digest = os.urandom(16)
+        os.write(1, b"s" + digest)
+        ledger.record(Issued(digest, "https://login.example/consumer", "k1", 1, 2))
+        os.write(1, b"r" + digest)
+for _ in range(8):
+    threading.Thread(target=issue).start()
+"""
+
+
+def crash_once(path: Path, seconds: float) -> tuple[set[bytes], set[bytes]]:
+    """Let a front end issue tokens, and kill it: the digests that it said to sign, and to release."""
+    with subprocess.Popen([sys.executable, "-c", _FRONT_END, str(path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        said = process.stdout.read(17)  # it runs
+        time.sleep(seconds)
+        os.kill(process.pid, signal.SIGKILL)
+        said += process.stdout.read()
+    said = said[: len(said) // 17 * 17]
+    marks = [said[start : start + 17] for start in range(0, len(said), 17)]
+    assert all(mark[:1] in (b"s", b"r") for mark in marks)
+    return {mark[1:] for mark in marks if mark[:1] == b"s"}, {mark[1:] for mark in marks if mark[:1] == b"r"}
+
+
+def check_after_crashes(path: Path, count: int) -> tuple[int, int]:
+    """Crash ``count`` times; after each no released token is lost, and none is there that was not signed."""
+    signed: set[bytes] = set()
+    released: set[bytes] = set()
+    for number in range(count):
+        new_signed, new_released = crash_once(path, random.Random(number).random() * 0.05)
+        signed |= new_signed
+        released |= new_released
+        with SqliteLedger(path) as store:
+            last = store.standing(ISSUER).last
+            rows = list(store.rows(ISSUER, 1, last))
+        assert [sequence for sequence, _ in rows] == list(range(1, last + 1))
+        recorded = {one.digest for _, one in rows}
+        assert released <= recorded
+        assert recorded <= signed
+        assert len(recorded) == last
+    return len(released), count
+
+
+def test_killed_at_any_moment(tmp_path: Path) -> None:
+    released, _ = check_after_crashes(tmp_path / "ledger.db", 12)
+    assert released > 100
