@@ -1,0 +1,1 @@
+"""The signing system: issuers, their keys, and the tokens that they sign."""
