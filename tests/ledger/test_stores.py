@@ -21,7 +21,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return str(tmp_path / "ledger.db")
     postgres = request.getfixturevalue("postgres")
-    return str(postgres.new_database())
+    return str(postgres.url())
 
 
 @pytest.fixture

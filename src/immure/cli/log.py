@@ -89,8 +89,8 @@ def verify(directory: str, key_source: str, known: str | None, form: str, quiet:
     from immure.auditlog import verify_log
     from immure.auditlog.storage import is_unreadable
 
-    key = _read_key(key_source)
-    kept = None if known is None else _read_known(known, key)
+    key = read_key(key_source)
+    kept = None if known is None else read_known(known, key)
     try:
         verified = verify_log(directory, public_key=key, known=kept)
     except LogError as error:
@@ -169,7 +169,7 @@ def check_proof(file: str, key_source: str, form: str, quiet: bool) -> int:
     """Check a proof, and print the entry that it is about."""
     from immure.auditlog.prooffile import MAX_PROOF_BYTES, parse_proof
 
-    key = _read_key(key_source)
+    key = read_key(key_source)
 
     def work() -> None:
         proof = parse_proof(_read(file, MAX_PROOF_BYTES + 1), path=file)
@@ -186,7 +186,8 @@ def check_proof(file: str, key_source: str, form: str, quiet: bool) -> int:
 # --- what goes in ---
 
 
-def _read_key(source: str) -> NoteKey | bytes:
+def read_key(source: str) -> NoteKey | bytes:
+    """The public key that a person gives; raises UsageError."""
     from immure.auditlog.keyfile import MAX_KEY_BYTES, parse_key
     from immure.auditlog.note import parse_vkey
 
@@ -198,7 +199,8 @@ def _read_key(source: str) -> NoteKey | bytes:
         raise UsageError(f"--key: {error.reason}", path=error.path) from error
 
 
-def _read_known(path: str, key: NoteKey | bytes) -> Checkpoint:
+def read_known(path: str, key: NoteKey | bytes) -> Checkpoint:
+    """The checkpoint in a file, if the key has signed it; raises UsageError."""
     from immure.auditlog import parse_checkpoint
     from immure.auditlog.note import MAX_NOTE_BYTES
 

@@ -46,6 +46,7 @@ COMMANDS = {
     "drill": Entry("immure.cli.drill", "drill", "Crash a program of yours, and see what is left of its key."),
     "keys": Entry("immure.cli.keys", "keys", "Say what each key may sign for, and audit key sets."),
     "token": Entry("immure.cli.token", "token", "Validate tokens, and explain what is wrong with them."),
+    "ledger": Entry("immure.cli.ledger", "ledger", "Keep and verify the ledger of tokens that were issued."),
     "log": Entry("immure.cli.log", "log", "Show and verify the log of decisions."),
     "completion": Entry("immure.cli.completion", "completion", "Print a completion script for your shell."),
 }

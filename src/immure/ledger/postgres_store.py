@@ -76,11 +76,13 @@ CREATE TABLE immure_ledger_batches (
 );
 CREATE FUNCTION immure_ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'immure_ledger_tokens' AND OLD.seq <= (
-        SELECT coalesce(max(last), 0) FROM immure_ledger_batches
-        WHERE issuer = OLD.issuer AND entry IS NOT NULL
-    ) THEN
-        RETURN OLD;
+    IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'immure_ledger_tokens' THEN
+        IF OLD.seq <= (
+            SELECT coalesce(max(last), 0) FROM immure_ledger_batches
+            WHERE issuer = OLD.issuer AND entry IS NOT NULL
+        ) THEN
+            RETURN OLD;
+        END IF;
     END IF;
     RAISE EXCEPTION 'rows and batches of the ledger are kept as they are';
 END $$;

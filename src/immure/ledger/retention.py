@@ -1,0 +1,53 @@
+"""How long a ledger must be kept: computed, not chosen.
+
+>>> keep = needed(key_life=timedelta(days=60), token_life=timedelta(hours=24), lag=timedelta(days=365))
+>>> keep.days
+426
+
+A key that was taken can sign tokens as long as somebody accepts them: for its life, and then as long as its
+last token lives. That they were forged is seen when somebody looks, and that can be late: in the incident of
+2021 to 2023 the key was taken 26 months before anybody noticed. Until then the rows must be there, as a
+token can only be called "never issued" by those who still know what was.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from immure.ledger.errors import LedgerError
+from immure.ledger.store import LedgerStore
+
+
+def needed(*, key_life: timedelta, token_life: timedelta, lag: timedelta) -> timedelta:
+    """How long rows must be kept.
+
+    Args:
+        key_life: from a key's making to the moment at which nobody accepts it any more.
+        token_life: of the longest-living token.
+        lag: after how long somebody may still find out.
+
+    Raises:
+        LedgerError: one of them is negative.
+    """
+    if min(key_life, token_life, lag) < timedelta(0):
+        raise LedgerError("a time that is negative")
+    return key_life + token_life + lag
+
+
+def prunable(store: LedgerStore, issuer: str, before: datetime) -> int:
+    """Up to which row everything may be forgotten that was issued before a moment; 0 if nothing may.
+
+    Only whole batches are, and only such as the log has, so that what is left can still be verified.
+    """
+    last, seconds = 0, int(before.timestamp())
+    for batch in store.batches(issuer):
+        if batch.entry is None or batch.watermark > seconds:
+            break
+        if batch.last >= batch.first and _newest(store, issuer, batch.first, batch.last) >= seconds:
+            break
+        last = batch.last
+    return last
+
+
+def _newest(store: LedgerStore, issuer: str, first: int, last: int) -> int:
+    return max((row.issued_at for _, row in store.rows(issuer, first, last)), default=0)
