@@ -28,7 +28,9 @@ class Generated(NamedTuple):
     algorithm: Algorithm
 
 
-def generate(path: str | Path, algorithm: str = "EdDSA", *, pin: str | None = None) -> Generated:
+def generate(
+    path: str | Path, algorithm: str = "EdDSA", *, pin: str | None = None, bits: int = RSA_BITS
+) -> Generated:
     """Write a new private key (PKCS#8 as PEM, mode 0600), and its public half beside it, ``PATH.pub`` (JWK).
 
     Both files appear whole or not at all, and neither takes the place of another.
@@ -36,6 +38,7 @@ def generate(path: str | Path, algorithm: str = "EdDSA", *, pin: str | None = No
     Args:
         algorithm: one of :data:`~immure.custody.algorithms.ALGORITHMS`.
         pin: password that the file is encrypted under.
+        bits: of an RSA key.
 
     Raises:
         SignerError: an unknown algorithm, a file that is there already, or one that cannot be written.
@@ -45,7 +48,7 @@ def generate(path: str | Path, algorithm: str = "EdDSA", *, pin: str | None = No
     private_path, public_path = Path(path), Path(f"{path}{PUBLIC_SUFFIX}")
     if algorithm not in ALGORITHMS:
         raise SignerError(f"unknown algorithm {algorithm!r}; there are {', '.join(ALGORITHMS)}")
-    key = _new(algorithm)
+    key = _new(algorithm, bits)
     protection = s.NoEncryption() if not pin else s.BestAvailableEncryption(pin.encode())
     private = key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, protection)
     spki = key.public_key().public_bytes(s.Encoding.DER, s.PublicFormat.SubjectPublicKeyInfo)
@@ -54,14 +57,14 @@ def generate(path: str | Path, algorithm: str = "EdDSA", *, pin: str | None = No
     return Generated(private_path, public_path, public, algorithm)
 
 
-def _new(algorithm: Algorithm) -> Any:
+def _new(algorithm: Algorithm, bits: int) -> Any:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
     if algorithm == "EdDSA":
         return ed25519.Ed25519PrivateKey.generate()
     if algorithm in ("ES256", "ES384"):
         return ec.generate_private_key(ec.SECP256R1() if algorithm == "ES256" else ec.SECP384R1())
-    return rsa.generate_private_key(65537, RSA_BITS)
+    return rsa.generate_private_key(65537, bits)
 
 
 def _write_both(private_path: Path, private: bytes, public_path: Path, public: bytes) -> None:

@@ -17,6 +17,12 @@ class LedgerBusyError(LedgerError):
     code = "ledger-busy"
 
 
+class SealingBusyError(LedgerError):
+    """Somebody else closes batches at this moment, which is as good."""
+
+    code = "ledger-sealing"
+
+
 class LedgerRowError(LedgerError):
     """A row says something that the ledger does not take: too long, no time, no digest."""
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, NamedTuple
 
-from immure.errors import ImmureError
 from immure.ledger.errors import LedgerBusyError, LedgerError
 from immure.ledger.row import Issued
 from immure.ledger.store import LedgerStore
@@ -29,8 +29,11 @@ PATIENCE: Final = 30.0
 
 
 class _Waiting(NamedTuple):
+    """A row, and who is to hear what became of it: a thread, or a task of an event loop."""
+
     row: Issued
-    done: Future[int]
+    done: Future[int] | asyncio.Future[int]
+    loop: asyncio.AbstractEventLoop | None
 
 
 class Ledger:
@@ -58,15 +61,18 @@ class Ledger:
             LedgerError: the ledger is closed.
         """
         done: Future[int] = Future()
+        self._submit(_Waiting(row, done, None))
+        return done
+
+    def _submit(self, one: _Waiting) -> None:
         with self._wake:
             if self._closed:
                 raise LedgerError("is closed", path=self.store.path)
             if len(self._waiting) >= self._most_waiting:
                 raise LedgerBusyError(f"{self._most_waiting} rows wait already", path=self.store.path)
-            self._waiting.append(_Waiting(row, done))
+            self._waiting.append(one)
             if len(self._waiting) == 1:
                 self._wake.notify()
-        return done
 
     def record(self, row: Issued, *, patience: float = PATIENCE) -> int:
         """Record a row; it is on the disk when this returns.
@@ -84,9 +90,12 @@ class Ledger:
 
     async def arecord(self, row: Issued, *, patience: float = PATIENCE) -> int:
         """As :meth:`record`, without blocking others meanwhile."""
-        future = asyncio.wrap_future(self.submit(row))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[int] = loop.create_future()
+        self._submit(_Waiting(row, future, loop))
         try:
-            return await asyncio.wait_for(future, patience)
+            async with asyncio.timeout(patience):
+                return await future
         except TimeoutError:
             raise LedgerError(f"nothing was written for {patience:g} s", path=self.store.path) from None
 
@@ -108,21 +117,27 @@ class Ledger:
                 group, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
             if not group:
                 return
-            self._write([one for one in group if one.done.set_running_or_notify_cancel()])
+            self._tell(group, self._written([one.row for one in group]))
 
-    def _write(self, group: list[_Waiting]) -> None:
+    def _written(self, rows: list[Issued]) -> list[int | LedgerError]:
         try:
-            outcomes = self.store.append([one.row for one in group])
+            return self.store.append(rows)
         except Exception as error:  # noqa: BLE001 - whatever it is, each of those who wait must hear of it
-            shared = error if isinstance(error, ImmureError) else _foreign(error, self.store.path)
-            for one in group:
-                one.done.set_exception(shared)
-            return
+            shared = error if isinstance(error, LedgerError) else _foreign(error, self.store.path)
+            return [shared] * len(rows)
+
+    @staticmethod
+    def _tell(group: list[_Waiting], outcomes: list[int | LedgerError]) -> None:
+        """Each hears of its own row. An event loop is woken once for all of its tasks."""
+        loops: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, int | LedgerError]]] = {}
         for one, outcome in zip(group, outcomes, strict=True):
-            if isinstance(outcome, LedgerError):
-                one.done.set_exception(outcome)
+            if one.loop is None:
+                _resolve(one, outcome)
             else:
-                one.done.set_result(outcome)
+                loops.setdefault(one.loop, []).append((one, outcome))
+        for loop, pairs in loops.items():
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_resolve_all, pairs)
 
     def __enter__(self) -> Ledger:
         return self
@@ -131,6 +146,20 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _resolve_all(pairs: list[tuple[_Waiting, int | LedgerError]]) -> None:
+    for one, outcome in pairs:
+        _resolve(one, outcome)
+
+
+def _resolve(one: _Waiting, outcome: int | LedgerError) -> None:
+    if one.done.done():  # who waited has given up
+        return
+    if isinstance(outcome, LedgerError):
+        one.done.set_exception(outcome)
+    else:
+        one.done.set_result(outcome)
 
 
 def _foreign(error: Exception, path: str) -> LedgerError:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from immure.ledger.batch import Batch
-from immure.ledger.errors import LedgerError, WatermarkError
+from immure.ledger.errors import LedgerError, SealingBusyError, WatermarkError
 from immure.ledger.row import Issued, row_from
 from immure.ledger.store import LedgerStore, Standing, follows
 
@@ -269,11 +269,11 @@ class PostgresLedger(LedgerStore):
     def sealing(self) -> Iterator[None]:
         """See :meth:`LedgerStore.sealing`. The lock is the connection's: who dies lets go of it."""
         if not self._sealing.acquire(blocking=False):  # to one connection the server would give it twice
-            raise LedgerError("another thread closes batches", path=self.path)
+            raise SealingBusyError("another thread closes batches", path=self.path)
         try:
             (got,) = _there(self._one("SELECT pg_try_advisory_lock(%s)", (_SEALING,)))
             if not got:
-                raise LedgerError("another process closes batches", path=self.path)
+                raise SealingBusyError("another process closes batches", path=self.path)
             try:
                 yield
             finally:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from immure.ledger.batch import Batch
-from immure.ledger.errors import LedgerError, WatermarkError
+from immure.ledger.errors import LedgerError, SealingBusyError, WatermarkError
 from immure.ledger.row import Issued, row_from
 from immure.ledger.store import LedgerStore, Standing, follows
 
@@ -273,7 +273,7 @@ class SqliteLedger(LedgerStore):
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                raise LedgerError("another process closes batches", path=self.path) from error
+                raise SealingBusyError("another process closes batches", path=self.path) from error
             yield
         finally:
             os.close(handle)

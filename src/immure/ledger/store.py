@@ -94,7 +94,7 @@ class LedgerStore(ABC):
         """Keep every other process from closing batches meanwhile.
 
         Raises:
-            LedgerError: one is about it.
+            SealingBusyError: one is about it.
         """
 
     @abstractmethod

@@ -21,3 +21,9 @@ class ClockError(SigningError):
     """The clock was set, or cannot be right: keys are not rotated by it."""
 
     code = "signing-clock"
+
+
+class StateError(SigningError):
+    """What the service must remember cannot be read or written."""
+
+    code = "signing-state"

@@ -29,7 +29,7 @@ from immure.registry.record import KeyRecord
 from immure.registry.scope import KeyScope
 from immure.registry.state import KeyState
 from immure.registry.store import Store
-from immure.signing.errors import NoKeyError, SigningError
+from immure.signing.errors import ClockError, NoKeyError, SigningError
 from immure.signing.watch import Watch
 
 _BY: Final = "immure rotation"
@@ -44,6 +44,7 @@ class Plan:
     Attributes:
         scope: what its keys may sign for.
         algorithm: of its keys.
+        bits: of an RSA key.
         prefix: their names are this, a hyphen and a number.
         lifetime: how long a key signs.
         announce: how long a key is published before it signs: longer than relying parties keep a key set.
@@ -54,6 +55,7 @@ class Plan:
     scope: KeyScope
     algorithm: str
     prefix: str
+    bits: int = 2048
     lifetime: timedelta = timedelta(days=30)
     announce: timedelta = timedelta(days=1)
     overlap: timedelta = timedelta(days=1)
@@ -70,7 +72,7 @@ class KeyMaker(ABC):
     """Where private keys are. Both calls may come again after a crash, and then change nothing."""
 
     @abstractmethod
-    def generate(self, kid: str, algorithm: str, scope: KeyScope) -> PublicKey:
+    def generate(self, kid: str, plan: Plan) -> PublicKey:
         """Make a key of that name, or find the one that was made; raises SignerError."""
 
     @abstractmethod
@@ -132,16 +134,23 @@ class Rotator:
         """Do what is due, step by step; nothing is due twice.
 
         Raises:
-            ClockError: the clock was set; nothing is done.
+            ClockError: the clock was set. Nothing is done by it; only an issuer none of whose keys signs, as
+                its own was compromised, gets one.
             SignerError, RegistryError: a step failed; the next run does it.
         """
-        now = self._watch.moment()
+        doubt: ClockError | None = None
+        try:
+            now = self._watch.moment()
+        except ClockError as error:
+            now, doubt = self._watch.unchecked(), error
         for issuer, plan in self._plans.items():
             for _ in range(_MOST_STEPS):
-                step = self._step(issuer, plan, now)
+                step = self._step(issuer, plan, now, sure=doubt is None)
                 if step is None:
                     break
                 yield step
+        if doubt is not None:
+            raise doubt
 
     def signing(self, issuer: str) -> KeyRecord:
         """The key that signs for an issuer now; the newest, if two are active between two steps.
@@ -188,14 +197,16 @@ class Rotator:
 
     # --- what is due ---
 
-    def _step(self, issuer: str, plan: Plan, now: datetime) -> Step | None:
+    def _step(self, issuer: str, plan: Plan, now: datetime, *, sure: bool) -> Step | None:
         records = self._records(issuer)
         active = sorted((one for one in records if one.state is KeyState.ACTIVE), key=_activated)
         waiting = [one for one in records if one.state is KeyState.PRE_ACTIVE]
-        if len(active) > 1:
-            return self._become(active[0], KeyState.DEACTIVATED, "another key signs", _BY, now)
         if not active:
             return self._begin(issuer, plan, records, waiting, now)
+        if not sure:
+            return None
+        if len(active) > 1:
+            return self._become(active[0], KeyState.DEACTIVATED, "another key signs", _BY, now)
         return self._follow(issuer, plan, records, active[0], waiting, now) or self._clear(plan, records, now)
 
     def _begin(
@@ -251,7 +262,7 @@ class Rotator:
         """Make the next key. Its name follows from how many there were, so that one that was made before a
         crash is found again, and another process makes the same."""
         kid = f"{plan.prefix}-{len(records) + 1:04d}"
-        public = self._maker.generate(kid, plan.algorithm, plan.scope)
+        public = self._maker.generate(kid, plan)
         record = KeyRecord.new(public, kid, plan.scope, by=_BY, at=now, reason=reason)
         try:
             self._store.add([record])

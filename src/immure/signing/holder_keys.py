@@ -1,0 +1,111 @@
+"""``keyholder:`` private keys in the key holder's process, which reads what it signs.
+
+The first key of each issuer is made when the service is set up, by somebody who may say what keys may sign.
+From then on the service only has successors made: keys that may sign exactly what their predecessors may.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from immure.custody.keyholder.aio import AsyncKeyHolder
+from immure.custody.keyholder.asking import KeyInfo
+from immure.custody.keyholder.pins import Pin
+from immure.errors import SignerError
+from immure.keymaterial.key import PublicKey
+from immure.registry.state import KeyState
+from immure.signing.keys import TokenKeys
+from immure.signing.rotation import Plan
+
+T = TypeVar("T")
+_PATIENCE = 60.0
+
+
+class HolderKeys(TokenKeys):
+    """A key holder that this process starts.
+
+    Args:
+        path: of the key file.
+        pins: that open it.
+        options: see :class:`~immure.custody.keyholder.launch.Options`.
+    """
+
+    def __init__(self, path: str | Path, pins: Sequence[Pin], **options: Any) -> None:
+        self._path, self._pins, self._options = path, pins, options
+        self._holder: AsyncKeyHolder | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def start(self) -> None:
+        """See :meth:`TokenKeys.start`."""
+        self._loop = asyncio.get_running_loop()
+        self._holder = await AsyncKeyHolder.start(self._path, self._pins, **self._options)
+
+    async def sign_token(self, kid: str, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
+        """See :meth:`TokenKeys.sign_token`."""
+        holder = self._running()
+        await self._activate(holder, kid)
+        return await holder.sign_token(kid, claims, header)
+
+    async def _activate(self, holder: AsyncKeyHolder, kid: str) -> None:
+        """The registry says which key signs; the holder learns it when the key is first used."""
+        info = await holder.find(kid)
+        if info.state is KeyState.PRE_ACTIVE:
+            await holder.set_state(kid, KeyState.ACTIVE, "signs now, by the registry")
+
+    def generate(self, kid: str, plan: Plan) -> PublicKey:
+        """See :meth:`KeyMaker.generate`; called from another thread than the loop's."""
+        holder = self._running()
+        keys = self._wait(holder.list())
+        if kid not in keys:
+            before = _predecessor(keys, plan)
+            if before is None:
+                raise SignerError(
+                    f"there is no key for {plan.scope.issuer!a} yet that it could follow",
+                    path=str(self._path),
+                )
+            return self._wait(holder.succeed(kid, before.kid, bits=plan.bits)).public
+        return keys[kid].public
+
+    def destroy(self, kid: str) -> None:
+        """See :meth:`KeyMaker.destroy`."""
+        holder = self._running()
+        keys = self._wait(holder.list())
+        if kid in keys and keys[kid].state is not KeyState.DESTROYED:
+            if keys[kid].state is not KeyState.DEACTIVATED:
+                self._wait(holder.set_state(kid, KeyState.DEACTIVATED, "its successor signs"))
+            self._wait(holder.set_state(kid, KeyState.DESTROYED, "its last token has run out"))
+
+    def uses(self, kid: str) -> int:
+        """See :meth:`KeyMaker.uses`."""
+        info = self._wait(self._running().list()).get(kid)
+        return 0 if info is None else info.signed
+
+    async def aclose(self) -> None:
+        """See :meth:`TokenKeys.aclose`."""
+        if self._holder is not None:
+            await self._holder.aclose()
+
+    def _running(self) -> AsyncKeyHolder:
+        if self._holder is None:
+            raise SignerError("the key holder was not started", path=str(self._path))
+        return self._holder
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._loop is None:
+            work.close()
+            raise SignerError("the key holder was not started", path=str(self._path))
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)
+        except TimeoutError:
+            raise SignerError("the key holder did not answer", path=str(self._path)) from None
+
+
+def _predecessor(keys: Mapping[str, KeyInfo], plan: Plan) -> KeyInfo | None:
+    """The newest key of the same issuer and algorithm."""
+    for info in reversed(list(keys.values())):
+        if info.rules.scope.issuer == plan.scope.issuer and info.algorithm == plan.algorithm:
+            return info
+    return None

@@ -1,0 +1,59 @@
+"""A worker process: starts the service with the server's loop, and ends with its supervisor."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from typing import Any, Final
+
+from immure.errors import ImmureError
+from immure.introspection.asgi import Message, Receive, Scope, Send
+from immure.introspection.journal import Journal
+from immure.introspection.worker import CONFIG, LISTEN
+from immure.signing.service import Service
+from immure.signing.settings_file import read_settings
+
+_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
+
+
+class ServiceApp:
+    """What the HTTP server calls; opens the service when the server begins (ASGI lifespan)."""
+
+    def __init__(self, config: str, listen: dict[str, Any]) -> None:
+        self._config = config
+        self._listen = listen
+        self._service: Service | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or begin and end."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http" and self._service is not None:
+            await self._service.app(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            self._service = await Service.start(read_settings(self._config, self._listen))
+        except ImmureError as error:
+            Journal(sys.stderr).write("cannot-begin", code=error.code, reason=str(error))
+            await send(_said("lifespan.startup.failed"))
+            return
+        await send(_said("lifespan.startup.complete"))
+        await receive()
+        await self._service.stop()
+        await send(_said("lifespan.shutdown.complete"))
+
+
+def worker_application() -> ServiceApp:
+    """The application in a worker process."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    return ServiceApp(os.environ[CONFIG], json.loads(os.environ.get(LISTEN, "{}")))
+
+
+def _said(kind: str) -> Message:
+    return {"type": kind}
