@@ -78,6 +78,27 @@ def test_each_hears_of_its_own_row(store: Watched) -> None:
     assert store.groups == [1, 2]
 
 
+def test_those_who_give_up(store: Watched) -> None:
+    """Their rows are written all the same, and the others hear of theirs."""
+
+    async def give_up(ledger: Ledger) -> None:
+        tasks = [asyncio.create_task(ledger.arecord(row())) for _ in range(3)]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        store.gate.set()
+        assert [await tasks[0], await tasks[2]] == [2, 4]
+
+    with Ledger(store) as ledger:
+        store.gate.clear()
+        first = ledger.submit(row())
+        _until(lambda: store.groups)
+        asyncio.run(give_up(ledger))
+        assert first.result(20) == 1
+        waiting = ledger.submit(row())
+        waiting.cancel()
+        assert ledger.record(row()) in (5, 6)
+
+
 def test_too_many_wait(store: Watched) -> None:
     with Ledger(store, most_waiting=3) as ledger:
         store.gate.clear()

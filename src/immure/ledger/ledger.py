@@ -154,12 +154,14 @@ def _resolve_all(pairs: list[tuple[_Waiting, int | LedgerError]]) -> None:
 
 
 def _resolve(one: _Waiting, outcome: int | LedgerError) -> None:
-    if one.done.done():  # who waited has given up
+    done = one.done
+    # who waited may have given up; a thread may do so at this very moment, a task only between two of ours
+    if done.done() if isinstance(done, asyncio.Future) else not done.set_running_or_notify_cancel():
         return
     if isinstance(outcome, LedgerError):
-        one.done.set_exception(outcome)
+        done.set_exception(outcome)
     else:
-        one.done.set_result(outcome)
+        done.set_result(outcome)
 
 
 def _foreign(error: Exception, path: str) -> LedgerError:
