@@ -145,6 +145,21 @@ def emergency(config: str, issuer: str, kid: str, reason: str, by: str | None, q
     return ExitCode.CLEAN
 
 
+@signing.command(epilog=_EXIT_CODES)
+def password() -> int:
+    """Read a password twice, and print the hash for the file of users.
+
+    For development: people who matter sign in with hardware keys.
+    """
+    from immure.signing.users import MOST_PASSWORD, hash_password
+
+    given: str = click.prompt("password", hide_input=True, confirmation_prompt=True, err=True)
+    if len(given) > MOST_PASSWORD:
+        raise UsageError(f"a password of more than {MOST_PASSWORD} characters")
+    click.echo(hash_password(given))
+    return ExitCode.CLEAN
+
+
 def _first_keys(settings: Settings) -> list[str]:
     scheme, _, rest = settings.custody.partition(":")
     if scheme != "keyholder":

@@ -36,6 +36,7 @@ from immure.introspection.forms import parse_form
 from immure.introspection.journal import Journal
 from immure.registry.errors import RegistryError
 from immure.registry.store import Store
+from immure.signing.authorize import Authorization
 from immure.signing.clients import Asking, Clients
 from immure.signing.discovery import MAX_AGE, PublishedKeys, metadata
 from immure.signing.errors import SigningError
@@ -49,15 +50,18 @@ from immure.signing.oauth import (
     unavailable,
 )
 from immure.signing.own import own_tokens
+from immure.signing.renewing import REFRESH, Renewal, Renewals
 from immure.signing.settings import (
+    AUTHORIZATION_CODE,
     CLIENT_CREDENTIALS,
     GRANTS,
-    JWT_BEARER,
+    REFRESH_TOKEN,
     TOKEN_EXCHANGE,
     Issuer,
     Settings,
 )
 from immure.signing.state import State
+from immure.signing.users import Users
 from immure.tokens.dpop import ProofChecker
 from immure.tokens.errors import ProofError, TokenError
 
@@ -75,6 +79,7 @@ class IssuerEndpoints:
         mint: makes the tokens.
         registry, state: of the service.
         journal: where is written what went wrong.
+        users: who may sign in; None if nobody may.
         time: where the time is from.
     """
 
@@ -86,6 +91,7 @@ class IssuerEndpoints:
         registry: Store,
         state: State,
         journal: Journal,
+        users: Users | None = None,
         *,
         time: clock.Clock = clock.now,
     ) -> None:
@@ -97,6 +103,10 @@ class IssuerEndpoints:
         self._time = time
         self._clients = Clients(settings, issuer, state, time=time)
         self._grants = Grants(settings, issuer, registry, state, time=time)
+        self._renewals = Renewals(settings, self.issuer, state, time=time)
+        self._people = None
+        if users is not None:
+            self._people = Authorization(settings, issuer, users, state, time=time)
         self._keys = PublishedKeys(registry, self.issuer, time=time)
         self._proofs = ProofChecker(time=time)
         self._document = json.dumps(metadata(settings, name)).encode()
@@ -105,7 +115,7 @@ class IssuerEndpoints:
     def routes(self) -> dict[str, Endpoint]:
         """Endpoints by path."""
         base = self.issuer.path
-        return {
+        routes: dict[str, Endpoint] = {
             f"{base}/token": self.token,
             f"{base}/revoke": self.revoke,
             f"{base}/introspect": self.introspect,
@@ -113,6 +123,10 @@ class IssuerEndpoints:
             f"{base}/.well-known/openid-configuration": self.discovery,
             f"/.well-known/oauth-authorization-server{base}": self.discovery,
         }
+        if self._people is not None:
+            routes[f"{base}/authorize"] = self._people.authorize
+            routes[f"{base}/sign-in"] = self._people.sign_in
+        return routes
 
     # --- what is read ---
 
@@ -136,8 +150,10 @@ class IssuerEndpoints:
         """RFC 6749, section 3.2."""
         form = await _form(scope, receive)
         asking = await self._asking(scope, form)
-        grant = await self._granted(asking, form)
-        grant, kind = self._bind(scope, asking, grant)
+        bound, kind = self._bound(scope, asking)
+        renewal = self._renewed(asking, form, bound)
+        granted = renewal.grant if renewal is not None else await self._granted(asking, form)
+        grant = replace(granted, confirmation=bound)
         token = await self._mint.access_token(self.issuer, grant)
         body: dict[str, Any] = {
             "access_token": token.text,
@@ -148,7 +164,22 @@ class IssuerEndpoints:
             body["scope"] = " ".join(grant.scopes)
         if form.get("grant_type") == TOKEN_EXCHANGE:
             body["issued_token_type"] = ACCESS_TOKEN
+        if renewal is not None and renewal.with_id:
+            body["id_token"] = (await self._mint.id_token(self.issuer, grant)).text
+        if renewal is not None and renewal.with_refresh:
+            body["refresh_token"] = self._renewals.keep(renewal)
         await answer(send, 200, json.dumps(body).encode(), (JSON, NO_STORE))
+
+    def _renewed(
+        self, asking: Asking, form: Mapping[str, str], bound: Mapping[str, str] | None
+    ) -> Renewal | None:
+        """What a code or refresh token is good for; None for the other grants."""
+        kind, key = form.get("grant_type"), (bound or {}).get("jkt")
+        if kind not in (AUTHORIZATION_CODE, REFRESH_TOKEN) or kind not in asking.client.grants:
+            return None
+        if kind == AUTHORIZATION_CODE:
+            return self._renewals.code(asking, form, key)
+        return self._renewals.refresh(asking, form, key)
 
     async def _granted(self, asking: Asking, form: Mapping[str, str]) -> Grant:
         kind = form.get("grant_type", "")
@@ -162,12 +193,11 @@ class IssuerEndpoints:
             return self._grants.client_credentials(asking, form)
         if kind == TOKEN_EXCHANGE:
             return await self._grants.exchange(asking, form)
-        if kind == JWT_BEARER:
-            return await self._grants.bearer(asking, form)
-        raise UnsupportedGrantError("this grant is not served yet")
+        return await self._grants.bearer(asking, form)
 
-    def _bind(self, scope: Scope, asking: Asking, grant: Grant) -> tuple[Grant, str]:
-        """Bind the token to a key that the client has: that of a DPoP proof, or its TLS certificate."""
+    def _bound(self, scope: Scope, asking: Asking) -> tuple[dict[str, str] | None, str]:
+        """``cnf`` of the token, if it is bound to a key that the client has: that of a DPoP proof, or its TLS
+        certificate; and the type of the token."""
         proofs = header_values(scope, b"dpop")
         if proofs:
             if len(proofs) > 1:
@@ -177,14 +207,14 @@ class IssuerEndpoints:
                 thumbprint = self._proofs.verify(proofs[0], method="POST", url=url, token=None)
             except ProofError as error:
                 raise InvalidProofError(error.reason) from error
-            return replace(grant, confirmation={"jkt": thumbprint}), "DPoP"
+            return {"jkt": thumbprint}, "DPoP"
         if asking.client.bound == "dpop":
             raise InvalidProofError("tokens of this client are bound: a DPoP proof is needed")
         if asking.certificate is not None and (asking.client.bound == "mtls" or asking.client.certificates):
-            return replace(grant, confirmation={"x5t#S256": asking.certificate}), "Bearer"
+            return {"x5t#S256": asking.certificate}, "Bearer"
         if asking.client.bound == "mtls":
             raise InvalidRequestError("tokens of this client are bound: a TLS certificate is needed")
-        return grant, "Bearer"
+        return None, "Bearer"
 
     async def revoke(self, scope: Scope, receive: Receive, send: Send) -> None:
         """RFC 7009: the answer is the same whether there was such a token or not."""
@@ -193,7 +223,7 @@ class IssuerEndpoints:
         shown = form.get("token")
         if not shown:
             raise InvalidRequestError("token is missing")
-        kept = self._state.look("refresh", shown, now=int(self._time().timestamp()))
+        kept = self._state.look(REFRESH, shown, now=int(self._time().timestamp()))
         if kept is not None and kept.plain.get("client") == asking.name:
             self._state.revoke_family(kept.family)
         else:
@@ -224,10 +254,14 @@ class IssuerEndpoints:
         except TokenError:
             return {"active": False}
         its_own = claims.get("client_id") == asking.name or asking.client.serves & set(claims.audience)
-        if not its_own or self._state.is_revoked(_digest(shown)):
+        if not its_own or self._state.is_revoked(_digest(shown)) or self._is_over(claims.get("sid")):
             return {"active": False}
         kind = "DPoP" if "jkt" in claims.get("cnf", ()) else "Bearer"
         return {"active": True, "token_type": kind, **claims}
+
+    def _is_over(self, session: object) -> bool:
+        """Whether the sign-in that a token came of was ended."""
+        return isinstance(session, str) and self._state.is_family_revoked(session)
 
     async def _asking(self, scope: Scope, form: Mapping[str, str]) -> Asking:
         try:

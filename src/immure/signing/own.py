@@ -28,7 +28,7 @@ def own_tokens(
         issuer = settings.issuers[name]
         classes = issuer.scope.audience_classes
         chosen = min(classes)
-        rules[issuer.url] = IssuerRule(RegistrySource(registry, issuer.url), chosen)
+        rules[issuer.url] = IssuerRule(RegistrySource(registry, issuer.url, every=0.0), chosen)
         for audience, one in settings.audiences.items():
             if one.audience_class in classes:
                 audiences[audience] = audiences.get(audience, frozenset()) | {chosen}

@@ -36,6 +36,7 @@ from immure.signing.rotation import Rotator
 from immure.signing.settings import Settings
 from immure.signing.settings_file import PIN_SOURCE
 from immure.signing.state import State
+from immure.signing.users import Users
 from immure.signing.watch import Watch
 
 #: Seconds between two looks at what is due.
@@ -66,8 +67,9 @@ class Service:
         plans = {issuer.url: issuer.plan for issuer in settings.issuers.values()}
         self.rotator = Rotator(self.registry, self.keys, plans, watch=Watch(time, before=before))
         mint = Mint(self.rotator, self.keys, self.ledger, settings.audiences, time=time)
+        users = None if settings.users is None else Users.read(settings.users)
         endpoints = {
-            name: IssuerEndpoints(settings, name, mint, self.registry, self.state, journal, time=time)
+            name: IssuerEndpoints(settings, name, mint, self.registry, self.state, journal, users, time=time)
             for name in settings.issuers
         }
         self.app = SigningApp(endpoints, journal, ready=self._check_ready)

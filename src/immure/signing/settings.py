@@ -6,6 +6,7 @@ document; nothing is ever pooled. A client belongs to one issuer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,6 +27,8 @@ TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 GRANTS: Final = (CLIENT_CREDENTIALS, AUTHORIZATION_CODE, REFRESH_TOKEN, TOKEN_EXCHANGE, JWT_BEARER)
 Bound = Literal["none", "dpop", "mtls"]
+#: What our validators, and Entra's, take for a tenant.
+_TENANT: Final = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,7 @@ class Settings:
         log_key: URI of the key that signs the ledger's log; None if another process closes batches.
         listen: where the service is.
         certificate_header: header in which a proxy on this machine hands on the client's TLS certificate.
+        users: file of those who may sign in (:mod:`immure.signing.users`); None if nobody may.
 
     Raises:
         UsageError: they contradict one another.
@@ -153,6 +157,7 @@ class Settings:
     log_key: str | None = None
     listen: Listen = field(default_factory=Listen)
     certificate_header: str | None = None
+    users: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.issuers:
@@ -160,6 +165,8 @@ class Settings:
         self._check_issuers()
         for name, client in self.clients.items():
             self._check_client(name, client)
+        if self.users is None and any(client.redirect_uris for client in self.clients.values()):
+            raise UsageError("users: somebody must be able to sign in where a client has authorization_code")
         if (self.log_key is None) != (self.ledger_log is None):
             raise UsageError("ledger: its log needs a directory and a key")
 
@@ -179,6 +186,7 @@ class Settings:
                 raise UsageError(f"{where}: the scope of its keys is of another issuer")
             if timedelta(seconds=max(issuer.access_seconds, issuer.id_seconds)) > issuer.plan.overlap:
                 raise UsageError(f"{where}: a retired key must be published for as long as a token lives")
+            _check_tenants(where, {*issuer.scope.tenants, *(one.tenant for one in issuer.trusted.values())})
             unknown = issuer.exchange_from - self.issuers.keys()
             if unknown:
                 raise UsageError(f"{where}: exchange_from names {min(unknown)!a}, which is no issuer")
@@ -198,6 +206,7 @@ class Settings:
             raise UsageError(f"{where}: authorization_code and redirect_uris belong together")
         if client.certificates and self.certificate_header is None:
             raise UsageError(f"{where}: certificates need listen.client_certificate_header")
+        _check_tenants(where, {client.tenant})
         if issuer.scope.tenants and client.tenant and client.tenant not in issuer.scope.tenants:
             raise UsageError(f"{where}: its issuer has no tenant {client.tenant!a}")
         self._check_audiences(where, client, issuer)
@@ -214,3 +223,9 @@ class Settings:
                 raise UsageError(
                     f"{where}: {name!a} is for {audience.audience_class} tokens, and its issuer has none"
                 )
+
+
+def _check_tenants(where: str, tenants: set[str]) -> None:
+    for tenant in tenants - {""}:
+        if not _TENANT.fullmatch(tenant):
+            raise UsageError(f"{where}: a tenant is a GUID in lower case, not {tenant[:80]!a}")

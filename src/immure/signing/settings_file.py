@@ -75,11 +75,12 @@ def _settings(table: Table, beside: Path) -> Settings:
     listening = table.table("listen")
     header = listening.optional("client_certificate_header")
     ledger = table.table("ledger")
+    users = table.optional("users")
     log, log_key = ledger.optional("log"), ledger.optional("log_key")
     made: dict[str, Any] = {
         "issuers": {_name(n, "issuers"): _issuer(n, one, beside) for n, one in table.tables("issuers")},
         "audiences": {n: _audience(one) for n, one in table.tables("audiences")},
-        "clients": {_name(n, "clients"): _client(one, beside) for n, one in table.tables("clients")},
+        "clients": {_name(n, "clients"): _client(n, one, beside) for n, one in table.tables("clients")},
         "registry": _place(table.text("registry"), beside),
         "ledger": _place(ledger.text("place"), beside),
         "ledger_log": None if log is None else beside / log,
@@ -87,6 +88,7 @@ def _settings(table: Table, beside: Path) -> Settings:
         "state": beside / table.text("state"),
         "custody": _uri(table.text("custody"), beside),
         "listen": _listen(listening, beside),
+        "users": None if users is None else beside / users,
         "certificate_header": None if header is None else header.lower(),
     }
     ledger.end()
@@ -125,7 +127,7 @@ def _issuer(name: str, table: Table, beside: Path) -> Issuer:
         code_seconds=table.number("code_seconds", 60, 5, 600),
         refresh_seconds=table.number("refresh_seconds", 30 * 86400, 60, _MOST_DAYS * 86400),
         exchange_from=frozenset(table.texts("exchange_from")),
-        trusted={n: _trusted(one, beside) for n, one in table.tables("trusted")},
+        trusted={n: _trusted(n, one, beside) for n, one in table.tables("trusted")},
     )
     table.end()
     return made
@@ -135,8 +137,8 @@ def _seconds(table: Table, name: str, default: int) -> timedelta:
     return timedelta(seconds=table.number(name, default, 0, _MOST_DAYS * 86400))
 
 
-def _trusted(table: Table, beside: Path) -> Trusted:
-    source = _keys(table, beside)
+def _trusted(name: str, table: Table, beside: Path) -> Trusted:
+    source = _keys(table, beside, name)
     if source is None:
         raise UsageError(f"{table.name} needs jwks_file or jwks_url")
     made = Trusted(source, frozenset(table.texts("subjects")), table.optional("tenant") or "")
@@ -150,14 +152,14 @@ def _audience(table: Table) -> Audience:
     return made
 
 
-def _client(table: Table, beside: Path) -> Client:
+def _client(name: str, table: Table, beside: Path) -> Client:
     made = Client(
         table.text("issuer"),
         frozenset(table.texts("grants")),
         table.texts("audiences"),
         _scopes(table),
         secrets=tuple(_secret(one, table.name) for one in table.texts("secrets")),
-        keys=_keys(table, beside),
+        keys=_keys(table, beside, name),
         certificates=frozenset(
             _matching(_THUMBPRINT, one, table.name) for one in table.texts("certificates")
         ),
@@ -171,13 +173,14 @@ def _client(table: Table, beside: Path) -> Client:
     return made
 
 
-def _keys(table: Table, beside: Path) -> KeySource | None:
+def _keys(table: Table, beside: Path, issuer: str) -> KeySource | None:
+    """Keys that sign for ``issuer``, if they do not say themselves for whom."""
     file, url = table.optional("jwks_file"), table.optional("jwks_url")
     if file is not None and url is not None:
         raise UsageError(f"{table.name} has both jwks_file and jwks_url")
     if file is not None:
-        return FileSource(beside / file)
-    return None if url is None else UrlSource(url)
+        return FileSource(beside / file, issuer=issuer)
+    return None if url is None else UrlSource(url, issuer=issuer)
 
 
 def _listen(table: Table, beside: Path) -> Listen:

@@ -12,6 +12,7 @@ use the same file.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -157,6 +158,18 @@ class State:
         """Nothing of a family is taken any more."""
         with self._transaction() as database:
             database.execute("UPDATE families SET revoked = 1 WHERE family = ?", (family,))
+
+    def is_family_revoked(self, name: str) -> bool:
+        """Whether a family, by its name in base64url, was revoked."""
+        try:
+            family = base64.urlsafe_b64decode(name + "=" * (-len(name) % 4))
+        except ValueError:
+            return False
+        with self._lock, self._explained():
+            row = self._database.execute(
+                "SELECT revoked FROM families WHERE family = ?", (family,)
+            ).fetchone()
+        return row is not None and bool(row[0])
 
     def revoke(self, digest: bytes, *, until: int) -> None:
         """An access token, by its digest, is not active any more."""

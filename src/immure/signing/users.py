@@ -1,0 +1,164 @@
+"""People who sign in: a file of names and password hashes, for development.
+
+A password is all that it asks for. That is enough to try the service; what people sign in with to production
+systems are hardware keys, which come with the access room.
+
+[users.ada]
+password = "scrypt:16384:8:1:SALT:HASH"     # immure signing password
+subject = "ada"                              # what tokens call her; the name if it is not there
+tenant = "contoso"
+issuers = ["enterprise"]
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import re
+import threading
+import time
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from immure.errors import UsageError
+from immure.introspection.table import Table
+
+_MOST_BYTES: Final = 4 << 20
+_COST: Final = (16384, 8, 1)
+_HASH: Final = re.compile(r"scrypt:(\d{1,8}):(\d{1,3}):(\d{1,3}):([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)")
+#: Wrong passwords for one name until it must wait, and seconds that it waits.
+_MOST_WRONG: Final = 5
+_WAIT: Final = 60.0
+_MOST_NAMES: Final = 100_000
+MOST_PASSWORD: Final = 1024
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who may sign in."""
+
+    password: str = field(repr=False)
+    subject: str
+    tenant: str
+    issuers: frozenset[str]
+
+
+class TooOftenError(Exception):
+    """Wrong too often: this name must wait."""
+
+
+class Users:
+    """Those of a file.
+
+    Args:
+        users: by name.
+        ticks: seconds from any beginning.
+    """
+
+    def __init__(self, users: Mapping[str, User], *, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._users = dict(users)
+        self._ticks = ticks
+        self._wrong: dict[str, list[float]] = {}
+        self._lock = threading.Lock()
+        self._nobody = hash_password(os.urandom(8).hex())
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Users:
+        """The users in a file; raises UsageError if it cannot be read or understood."""
+        name = os.fspath(path)
+        try:
+            data = Path(name).read_bytes()
+            if len(data) > _MOST_BYTES:
+                raise UsageError(f"is longer than {_MOST_BYTES} bytes", path=name)
+            table = Table(tomllib.loads(data.decode("utf-8")))
+        except OSError as error:
+            raise UsageError(f"cannot be read: {error.strerror}", path=name) from error
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"is no TOML: {str(error)[:200]}", path=name) from None
+        try:
+            users = {one: _user(one, inner) for one, inner in table.tables("users")}
+            table.end()
+        except UsageError as error:
+            raise UsageError(str(error), path=name) from error
+        return cls(users)
+
+    def check(self, name: str, password: str, issuer: str) -> User | None:
+        """The user of that name and password who may sign in at an issuer; None if there is none such.
+
+        It takes as long for a name that is not there. Slow on purpose: call it in a thread.
+
+        Raises:
+            TooOftenError: the name had too many wrong passwords within a minute.
+        """
+        self._count(name, wrong=False)
+        user = self._users.get(name)
+        right = is_password(user.password if user else self._nobody, password)
+        if user is None or not right or issuer not in user.issuers:
+            self._count(name, wrong=True)
+            return None
+        return user
+
+    def _count(self, name: str, *, wrong: bool) -> None:
+        now = self._ticks()
+        with self._lock:
+            times = [one for one in self._wrong.get(name, ()) if now - one < _WAIT]
+            if wrong:
+                times.append(now)
+            if times and (name in self._wrong or len(self._wrong) < _MOST_NAMES):
+                self._wrong[name] = times
+            elif not times:
+                self._wrong.pop(name, None)
+            if not wrong and len(times) >= _MOST_WRONG:
+                raise TooOftenError
+
+
+def hash_password(password: str) -> str:
+    """A hash for the file (RFC 7914)."""
+    salt = os.urandom(16)
+    cost, block, parallel = _COST
+    made = _derive(password, salt, cost, block, parallel)
+    return f"scrypt:{cost}:{block}:{parallel}:{_text(salt)}:{_text(made)}"
+
+
+def is_password(known: str, password: str) -> bool:
+    """Whether a hash is of a password."""
+    match = _HASH.fullmatch(known)
+    if match is None or len(password) > MOST_PASSWORD:
+        return False
+    salt, digest = base64.b64decode(match[4]), base64.b64decode(match[5])
+    made = _derive(password, salt, int(match[1]), int(match[2]), int(match[3]))
+    return hmac.compare_digest(made, digest)
+
+
+def _derive(password: str, salt: bytes, cost: int, block: int, parallel: int) -> bytes:
+    raw = password.encode("utf-8", "surrogatepass")
+    return hashlib.scrypt(raw, salt=salt, n=cost, r=block, p=parallel, maxmem=64 << 20, dklen=32)
+
+
+def _user(name: str, table: Table) -> User:
+    password = table.text("password")
+    match = _HASH.fullmatch(password)
+    try:
+        fine = match is not None and is_password(password, "") in (True, False)
+    except (ValueError, binascii.Error, MemoryError):
+        fine = False
+    if not fine:
+        raise UsageError(f"{table.name}.password is no hash that immure signing password made")
+    made = User(
+        password,
+        table.text("subject", name),
+        table.optional("tenant") or "",
+        frozenset(table.texts("issuers")),
+    )
+    table.end()
+    return made
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
