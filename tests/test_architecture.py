@@ -56,11 +56,15 @@ def test_errors_import_nothing_from_the_package() -> None:
     assert not [name for name in imported if name.startswith("immure")]
 
 
+#: Programs that the library starts in processes of their own.
+PROGRAMS = ("worker", "boot", "process")
+
+
 def test_the_library_neither_prints_nor_exits() -> None:
     calls = []
     for path in sorted(PACKAGE.rglob("*.py")):
-        if "cli" in path.relative_to(PACKAGE).parts or path.stem.endswith("_worker"):
-            continue  # a worker is a program that the library starts in a process of its own
+        if "cli" in path.relative_to(PACKAGE).parts or path.stem.split("_")[-1] in PROGRAMS:
+            continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in (
                 "print",

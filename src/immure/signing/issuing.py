@@ -9,8 +9,6 @@ that is on the disk, the token is given out. Whatever fails, no token leaves.
 
 from __future__ import annotations
 
-import os
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import monotonic
@@ -27,6 +25,7 @@ from immure.registry.scope import KeyScope
 from immure.signing.errors import NoKeyError
 from immure.signing.keys import TokenKeys
 from immure.signing.oauth import OutOfScopeError, unavailable
+from immure.signing.random_bytes import Names
 from immure.signing.rotation import Rotator
 from immure.signing.settings import Audience, Issuer
 
@@ -103,6 +102,7 @@ class Mint:
         self._ledger = ledger
         self._classes = {name: one.audience_class for name, one in audiences.items()}
         self._time = time
+        self._names = Names()
         self._signing: dict[str, tuple[float, KeyRecord]] = {}
 
     async def access_token(self, issuer: Issuer, grant: Grant) -> Token:
@@ -120,7 +120,7 @@ class Mint:
             "client_id": grant.client,
             "iat": now,
             "exp": now + issuer.access_seconds,
-            "jti": _random(),
+            "jti": self._names.next(),
         }
         if grant.scopes:
             claims["scope"] = " ".join(grant.scopes)
@@ -143,7 +143,7 @@ class Mint:
             "azp": grant.client,
             "iat": now,
             "exp": now + issuer.id_seconds,
-            "jti": _random(),
+            "jti": self._names.next(),
         }
         _add(claims, tid=grant.tenant, sid=grant.session, auth_time=grant.authenticated, nonce=grant.nonce)
         if grant.client in self._classes:
@@ -210,7 +210,3 @@ def _row(claims: Mapping[str, Any], kid: str, digest: bytes, grant: Grant) -> Is
 def _add(claims: dict[str, Any], **more: Any) -> None:
     """Claims that are left out where there is nothing to say."""
     claims.update({name: value for name, value in more.items() if value not in (None, "")})
-
-
-def _random() -> str:
-    return urlsafe_b64encode(os.urandom(16)).rstrip(b"=").decode("ascii")

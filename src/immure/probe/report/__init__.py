@@ -1,0 +1,1 @@
+"""What a probe has seen, for people and for programs."""
