@@ -1,4 +1,4 @@
-"""Both stores: the same promises, and the same records back."""
+"""All stores: the same promises, and the same records back."""
 
 from __future__ import annotations
 
@@ -30,12 +30,15 @@ from immure.registry.toml_text import parse_registry, write_registry
 from .material import ISSUER, NOW, OTHER, public, record
 
 NAMES = ["keys.toml", "keys.db"]
+STORES = [*NAMES, "postgresql"]
 KINDS = ["RSA-2048", "P-256", "P-384", "P-521", "secp256k1", "Ed25519", "Ed448"]
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=STORES)
 def store(request, tmp_path):
-    with open_store(tmp_path / request.param, create=True) as made:
+    is_path = request.param in NAMES
+    place = tmp_path / request.param if is_path else request.getfixturevalue("postgres").url()
+    with open_store(place, create=True) as made:
         yield made
 
 
@@ -219,16 +222,16 @@ some_records = st.integers(0, 3).flatmap(
 
 @settings(max_examples=25, deadline=None)
 @given(some_records)
-def test_round_trips(tmp_path_factory, made):
+def test_round_trips(tmp_path_factory, cluster, made):
+    cluster.recycle()
     top = tmp_path_factory.mktemp("trip")
     there = plain(in_order(made))
-    with open_store(top / "a.toml", create=True) as toml, open_store(top / "b.db", create=True) as sqlite:
-        toml.add(made)
-        sqlite.add(toml.records())
-        assert plain(sqlite.records()) == there
-        with open_store(top / "c.toml", create=True) as back:
-            back.add(sqlite.records())
-            assert plain(back.records()) == there
+    before = made
+    for place in (top / "a.toml", top / "b.db", cluster.url(), top / "c.toml"):
+        with open_store(place, create=True) as store:
+            store.add(before)
+            before = store.records()
+            assert plain(before) == there
     assert (top / "a.toml").read_bytes() == (top / "c.toml").read_bytes()
 
 

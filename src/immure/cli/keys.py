@@ -12,6 +12,7 @@ import click
 from immure.cli.keys_audit import audit_keys
 from immure.cli.keys_import import import_keys, scope
 from immure.cli.keys_jwks import jwks
+from immure.cli.keys_migrate import migrate
 from immure.cli.keys_options import (
     EXIT_CODES,
     FORMAT,
@@ -178,7 +179,7 @@ _state_command(
 )
 _state_command("destroy", "destroyed", "Put on record that the private half is gone; the record stays.")
 
-for _command in (import_keys, scope, jwks, audit_keys):
+for _command in (import_keys, scope, jwks, audit_keys, migrate):
     keys.add_command(_command)
 
 

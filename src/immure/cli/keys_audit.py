@@ -15,6 +15,7 @@ from immure.cli.messages import say
 from immure.cli.parameters import KeySource
 from immure.errors import InputError
 from immure.registry.finding import Severity
+from immure.registry.sql_url import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +28,9 @@ SCHEMA_ID = "https://immure.example/schemas/key-audit-1.json"
 
 _EPILOG = """
 SRC is a JWKS file or URL, a discovery document or issuer URL, a file or directory of public keys, or a
-registry (SQLite, .toml). Without any, the registry of --store is audited. With both, the keys of each SRC are
-also looked up in that registry: a key that is compromised or retired there and still published here is found.
+registry (SQLite, .toml, postgresql://…). Without any, the registry of --store is audited. With both, the
+keys of each SRC are also looked up in that registry: a key that is compromised or retired there and still
+published here is found.
 
 \b
 Examples:
@@ -51,7 +53,7 @@ Exit codes:
 @click.option(
     "--store",
     "store_path",
-    metavar="PATH",
+    metavar="PATH|URL",
     type=click.Path(dir_okay=False),
     help=f"The registry.  [default: {DEFAULT_STORE}, if no SRC is given]",
 )
@@ -89,7 +91,7 @@ def audit_keys(
             keys = _read(source, allow_private_hosts, is_store=not sources)
         except InputError as error:
             say(str(error))
-            unread[source] = error.reason
+            unread[_shown(source, error)] = error.reason
             continue
         found = audit(keys, at=moment, max_age=timedelta(days=max_age), registry=registry)
         results.append((keys, at_least(found, least)))
@@ -112,10 +114,15 @@ def _read(source: str, allow_private_hosts: bool, *, is_store: bool) -> AuditedS
 
     if is_store and not source.endswith(".toml"):
         with opened(source) as store:
-            return registry_set(store.records(), source)
-    if is_store and not os.path.lexists(source):
+            return registry_set(store.records(), store.path)
+    if is_store and not is_url(source) and not os.path.lexists(source):
         opened(source)  # says what to do
     return open_audited(source, allow_private_hosts=allow_private_hosts)
+
+
+def _shown(source: str, error: InputError) -> str:
+    """A source as it may be printed: of a database's URL without the password."""
+    return error.path or "postgresql://…" if is_url(source) else source
 
 
 def _document(

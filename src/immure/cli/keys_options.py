@@ -61,11 +61,11 @@ class Moment(MomentType):
 STORE = click.option(
     "--store",
     "store_path",
-    metavar="PATH",
+    metavar="PATH|URL",
     type=click.Path(dir_okay=False),
     default=DEFAULT_STORE,
     show_default=True,
-    help="The registry: TOML if its name ends in .toml, else SQLite.",
+    help="The registry: TOML if its name ends in .toml, else SQLite; or postgresql://USER@HOST/DATABASE.",
 )
 FORMAT = click.option(
     "-f", "--format", "form", type=click.Choice(["terminal", "json"]), default="terminal", show_default=True
@@ -125,10 +125,11 @@ def answered(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def opened(path: str, *, create: bool = False) -> Store:
-    """The registry at a path; raises RegistryError, and UsageError if it is not there."""
+    """The registry at a path or URL; raises RegistryError, and UsageError if there is no such path."""
     from immure.registry.opening import open_store
+    from immure.registry.sql_url import is_url
 
-    if not create and not os.path.lexists(path):
+    if not create and not is_url(path) and not os.path.lexists(path):
         raise UsageError("there is no registry; `immure keys import` makes one", path=path)
     return open_store(path, create=create)
 

@@ -21,6 +21,7 @@ from immure.registry.errors import RegistryError
 from immure.registry.finding import AuditFinding, finding
 from immure.registry.opening import open_store
 from immure.registry.record import KeyRecord
+from immure.registry.sql_url import is_url
 from immure.registry.store import in_order
 from immure.registry.toml_store import read_file
 from immure.registry.toml_text import MOST_BYTES, parse_registry
@@ -65,12 +66,13 @@ def open_audited(
         fetch = _Network(source, allow_private_hosts)
     if _SCHEME.match(source):
         return _open_url(source, fetch)
+    if is_url(source):
+        return _registry_set(source)
     data = _read(source)
     if data is None:
         return AuditedSet(source, "keys", _loaded(source))
     if data.startswith(_SQLITE):
-        with open_store(source) as store:
-            return registry_set(store.records(), source)
+        return _registry_set(source)
     if source.endswith(".toml"):
         return registry_set(in_order(parse_registry(data, source)), source)
     if data.lstrip()[:1] in (b"{", b"["):
@@ -83,6 +85,11 @@ def registry_set(records: Iterable[KeyRecord], source: str) -> AuditedSet:
     """The keys of a registry."""
     entries = (entry_of_record(record, place, source) for place, record in enumerate(records, 1))
     return AuditedSet(source, "registry", tuple(entries))
+
+
+def _registry_set(source: str) -> AuditedSet:
+    with open_store(source) as store:
+        return registry_set(store.records(), store.path)  # not the source: a URL may have a password in it
 
 
 def parse_document(data: bytes, source: str) -> AuditedSet:

@@ -1,0 +1,1 @@
+"""How the layout of a registry in PostgreSQL is made, step by step (Alembic)."""

@@ -1,0 +1,1 @@
+"""One file for each layout. Never changed once released."""
