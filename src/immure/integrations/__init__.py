@@ -1,0 +1,1 @@
+"""Tokens at the door of web frameworks: thin, with the same verbs everywhere (protect, claims, scopes)."""
