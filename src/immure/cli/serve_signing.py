@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 _EPILOG = """
 Each issuer has its endpoints under its own URL: token, revoke, introspect, jwks, and the discovery documents.
-Events go to standard error, one line of JSON each. SIGTERM stops it when what is in hand is answered.
+Events go to standard error, one line of JSON each: refusals with their codes, never what a client sent.
+/healthz, /readyz, /metrics and /openapi.json are the service's; a proxy in front should keep /metrics to itself.
+
+SIGTERM stops it when what is in hand is answered. SIGHUP has it read clients, audiences, users and lifetimes
+again; settings that are wrong, or need a new start, change nothing, and the journal says so.
 
 \b
 Examples:
@@ -57,9 +61,10 @@ def signing(config: str, workers: int | None, port: int | None, check: bool, qui
         return ExitCode.CLEAN
     try:
         from immure.introspection.serve import serve
+        from immure.signing.worker import Supervisor
     except ImportError as error:
         raise UsageError(f"the extra immure[serve] is not installed ({error.name})") from error
-    serve(cast(Any, settings), config, given, f"{__name__}:worker")
+    serve(cast(Any, settings), config, given, f"{__name__}:worker", Supervisor)
     return ExitCode.CLEAN
 
 

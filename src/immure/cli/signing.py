@@ -146,6 +146,20 @@ def emergency(config: str, issuer: str, kid: str, reason: str, by: str | None, q
 
 
 @signing.command(epilog=_EXIT_CODES)
+@_CONFIG
+def openapi(config: str) -> int:
+    """Print the OpenAPI document of the service: every endpoint of these issuers, and what they answer.
+
+    The service itself has it at /openapi.json.
+    """
+    from immure.signing.openapi import document
+    from immure.signing.settings_file import read_settings
+
+    click.echo(json.dumps(document(read_settings(config)), indent=1))
+    return ExitCode.CLEAN
+
+
+@signing.command(epilog=_EXIT_CODES)
 def password() -> int:
     """Read a password twice, and print the hash for the file of users.
 

@@ -1,0 +1,1 @@
+"""A server for relying parties that are not Python: introspection (RFC 7662) and forward authentication."""
