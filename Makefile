@@ -13,7 +13,7 @@ KERNELS := src/immure/scanning/kernels src/immure/redact/prove/kernels
 BUILT_FROM := pyproject.toml uv.lock setup.py $(foreach room,$(KERNELS),$(wildcard $(room)/build_*.py $(room)/c/*))
 SECONDS ?= 60
 
-.PHONY: help setup demo test lint bench drill fuzz sanitize docs ci clean
+.PHONY: help setup demo test lint bench drill mutate fuzz sanitize docs ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench: .venv/.drill ## make the images, run every benchmark with its peers, writ
 drill: .venv/.drill ## crash real signers of many stacks, and hold every finding against a slow, exhaustive search
 	@if [ -x tests/drill/install ]; then tests/drill/install; fi
 	$(PYTHON) -m pytest -m drill tests/drill $(ARGS)
+
+mutate: .venv/.drill ## change the validator in some two thousand ways, one by one, and see that a test notices
+	@scripts/mutate
 
 fuzz: setup ## run every fuzz harness for SECONDS (60) each
 	@bad=0; for harness in fuzz/fuzz_*.py; do \

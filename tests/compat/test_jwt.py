@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -102,6 +103,17 @@ def test_refusals_have_their_names(changes, options, error, code):
         {"key": None},
         {"key": 7},
         {"leeway": 10_000},
+        {"leeway": -1},
+        {"leeway": float("nan")},
+        {"leeway": "1"},
+        {"leeway": timedelta(hours=1)},
+        {"algorithms": [["ES256"]]},
+        {"algorithms": 7},
+        {"audience": [["x"]]},
+        {"audience": 7},
+        {"issuer": [7]},
+        {"options": {"require": 7}},
+        {"options": {"require": [["exp"]]}},
     ],
 )
 def test_what_cannot_be_asked_for(options):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import jsonschema
 import pytest
 from click.testing import CliRunner
 
 from immure.cli.token import token as command
 from immure.errors import UsageError
+from immure.tokens import explain as explaining
 from tokens.minting import MAIL, Mint, jwk
 from tokens.test_policy_file import POLICY
 
+SCHEMA = Path(explaining.__file__).with_name("token-explanation-1.schema.json")
 AT = ["--at", "2026-11-25T12:00:00Z"]
 GOOD = Mint().token()
 BAD = Mint(key="Ed25519:consumer").token(sub="\x1b[31m\n")
@@ -60,6 +64,47 @@ def test_explain(place):
     assert (code, json.loads(out)["accepted"]) == (1, False)
     code, _, _ = run("explain", place / "good.jwt", *policy, "--audience", "https://other.example")
     assert code == 2
+
+
+@pytest.mark.parametrize(
+    ("token", "at", "audience", "ends"),
+    [
+        pytest.param(GOOD, AT, MAIL, 0, id="good"),
+        pytest.param(GOOD, [], MAIL, 1, id="expired"),
+        pytest.param(GOOD, AT, "https://other.example", 2, id="no-such-audience"),
+        pytest.param(BAD, AT, MAIL, 1, id="unknown-key"),
+        pytest.param("", AT, MAIL, 1, id="nothing"),
+        pytest.param("a" * 20_000, AT, MAIL, 1, id="long"),
+        pytest.param("é.\x1b.b", AT, MAIL, 1, id="not-ascii"),
+    ],
+)
+def test_explanations_for_machines_keep_to_their_schema(place, token, at, audience, ends):
+    words = ["--policy", place / "policy.toml", *at, "-f", "json", "--audience", audience]
+    code, out, _ = run("explain", "-", *words, input=token.encode())
+    made, schema = json.loads(out), json.loads(SCHEMA.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(made)
+    assert (code, made["accepted"], made["schema"]) == (ends, ends == 0, schema["$id"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"accepted": True},
+        {"sha256": "A" * 64},
+        {"code": "Not A Code"},
+        {"rules": []},
+        {"more": 1},
+        {"rules": [{"rule": "x", "outcome": "fail", "code": None, "words": None}]},
+        {"rules": [{"rule": "x", "outcome": "pass", "code": "a", "words": "b"}]},
+        {"rules": [{"rule": "x", "outcome": "passed", "code": None, "words": None}]},
+    ],
+)
+def test_and_the_schema_refuses_what_is_none(place, change):
+    words = ["--policy", place / "policy.toml", *AT, "-f", "json"]
+    made = json.loads(run("explain", "-", *words, input=BAD.encode())[1])
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text())).validate(made | change)
 
 
 def test_inspect_says_that_it_verifies_nothing(place):

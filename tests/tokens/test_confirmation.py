@@ -25,19 +25,19 @@ def test_the_right_proof():
     assert validator().validate(PROVED, proof=DIGEST)
 
 
-@pytest.mark.parametrize(
-    ("token", "given"),
-    [
-        (BOUND, {}),
-        (BOUND, {"certificate": b"another"}),
-        (BOUND, {"proof": DIGEST}),
-        (PROVED, {}),
-        (PROVED, {"proof": DIGEST[:-1] + "A"}),
-        (PROVED, {"certificate": CERTIFICATE}),
-        (Mint().token(cnf={"jkt": DIGEST, "x5t#S256": DIGEST}), {"proof": DIGEST}),
-        (Mint().token(cnf={"jkt": DIGEST, "jwk": {}}), {"proof": DIGEST}),
-    ],
-)
+REFUSED = [
+    ("certificate-none", BOUND, {}),
+    ("certificate-another", BOUND, {"certificate": b"another"}),
+    ("certificate-but-a-proof", BOUND, {"proof": DIGEST}),
+    ("proof-none", PROVED, {}),
+    ("proof-another", PROVED, {"proof": DIGEST[:-1] + "A"}),
+    ("proof-but-a-certificate", PROVED, {"certificate": CERTIFICATE}),
+    ("proof-alone-of-both", Mint().token(cnf={"jkt": DIGEST, "x5t#S256": DIGEST}), {"proof": DIGEST}),
+    ("beside-an-unknown-way", Mint().token(cnf={"jkt": DIGEST, "jwk": {}}), {"proof": DIGEST}),
+]
+
+
+@pytest.mark.parametrize(("token", "given"), [pytest.param(*row[1:], id=row[0]) for row in REFUSED])
 def test_no_other(token, given):
     with pytest.raises(ConfirmationError):
         validator().validate(token, **given)

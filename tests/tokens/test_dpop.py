@@ -42,34 +42,34 @@ def test_the_same_address(url):
     assert check(proof(), url=url) == THUMBPRINT
 
 
-@pytest.mark.parametrize(
-    "made",
-    [
-        pytest.param("", id="nothing"),
-        pytest.param(proof(key="ES256:thief"), id="signature-of-another"),
-        pytest.param(proof(header={"typ": "JWT"}), id="typ"),
-        pytest.param(proof(header={"typ": None}), id="no-typ"),
-        pytest.param(proof(header={"alg": "none"}), id="alg-none"),
-        pytest.param(proof(header={"alg": "HS256"}), id="alg-symmetric"),
-        pytest.param(proof(header={"alg": 1}), id="alg-a-number"),
-        pytest.param(proof(header={"jwk": None}), id="no-key"),
-        pytest.param(proof(header={"jwk": {"kty": "oct", "k": "AA"}}), id="symmetric-key"),
-        pytest.param(proof(header={"jwk": {**KEY, "d": "AA"}}), id="private-key"),
-        pytest.param(proof(header={"jwk": {**KEY, "x": "AA"}}), id="no-point"),
-        pytest.param(proof(header={"crit": ["x"]}), id="crit"),
-        pytest.param(proof(htm="POST"), id="method"),
-        pytest.param(proof(htu="https://mail.example/outbox"), id="address"),
-        pytest.param(proof(htu="http://mail.example/inbox"), id="scheme"),
-        pytest.param(proof(htu="https://[x"), id="address-malformed"),
-        pytest.param(proof(htu=7), id="address-a-number"),
-        pytest.param(proof(ath="AA"), id="token"),
-        pytest.param(proof(ath=None), id="no-token"),
-        pytest.param(proof(iat=T - 61), id="old"),
-        pytest.param(proof(iat=T + 6), id="of-the-future"),
-        pytest.param(proof(iat=str(T)), id="time-a-text"),
-        pytest.param(proof(jti=None), id="no-id"),
-    ],
-)
+REFUSED = [
+    pytest.param("", id="nothing"),
+    pytest.param(proof(key="ES256:thief"), id="signature-of-another"),
+    pytest.param(proof(header={"typ": "JWT"}), id="typ"),
+    pytest.param(proof(header={"typ": None}), id="no-typ"),
+    pytest.param(proof(header={"alg": "none"}), id="alg-none"),
+    pytest.param(proof(header={"alg": "HS256"}), id="alg-symmetric"),
+    pytest.param(proof(header={"alg": 1}), id="alg-a-number"),
+    pytest.param(proof(header={"jwk": None}), id="no-key"),
+    pytest.param(proof(header={"jwk": {"kty": "oct", "k": "AA"}}), id="symmetric-key"),
+    pytest.param(proof(header={"jwk": {**KEY, "d": "AA"}}), id="private-key"),
+    pytest.param(proof(header={"jwk": {**KEY, "x": "AA"}}), id="no-point"),
+    pytest.param(proof(header={"crit": ["x"]}), id="crit"),
+    pytest.param(proof(htm="POST"), id="method"),
+    pytest.param(proof(htu="https://mail.example/outbox"), id="address"),
+    pytest.param(proof(htu="http://mail.example/inbox"), id="scheme"),
+    pytest.param(proof(htu="https://[x"), id="address-malformed"),
+    pytest.param(proof(htu=7), id="address-a-number"),
+    pytest.param(proof(ath="AA"), id="token"),
+    pytest.param(proof(ath=None), id="no-token"),
+    pytest.param(proof(iat=T - 61), id="old"),
+    pytest.param(proof(iat=T + 6), id="of-the-future"),
+    pytest.param(proof(iat=str(T)), id="time-a-text"),
+    pytest.param(proof(jti=None), id="no-id"),
+]
+
+
+@pytest.mark.parametrize("made", REFUSED)
 def test_it_is_refused(made):
     with pytest.raises(ProofError):
         check(made)

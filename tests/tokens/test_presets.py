@@ -70,6 +70,8 @@ def rows():
     )  # fmt: skip
     yield "cognito", cognito, key, alg, {}, {"iss": issuer, "token_use": "id"}, None
     yield "cognito-access", cognito, key, alg, {}, {"iss": issuer, "token_use": "access"}, "claim-value"
+    yield "cognito-of-no-kind", cognito, key, alg, {}, {"iss": issuer}, "claim-missing"
+    yield from cognito_access_rows()
     github, issuer, alg, key = single(
         presets.github_actions,
         "https://token.actions.githubusercontent.com",
@@ -96,6 +98,35 @@ def rows():
     yield "immure-client", ours, key, alg, {"typ": "at+jwt"}, good | {"client_id": None}, "claim-missing"
 
 
+def cognito_access_rows():
+    issuer = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_A"
+    given = {"region": "eu-west-1", "pool": "eu-west-1_A", "client": ["app1", "app2"], "token_use": "access"}
+    access, _, alg, key = single(presets.cognito, issuer, **given)
+    good = {"iss": issuer, "token_use": "access", "client_id": "app1", "aud": None, "tid": None}
+    for name, changes, code in (
+        ("", {}, None),
+        ("-of-another-app", {"client_id": "app2"}, None),
+        ("-of-a-third-app", {"client_id": "app3"}, "token-audience"),
+        ("-of-no-app", {"client_id": None}, "token-audience"),
+        ("-app-a-list", {"client_id": ["app1"]}, "claim-type"),
+        ("-id-token", {"token_use": "id", "aud": "app1"}, "token-audience"),
+        ("-id-token-without-aud", {"token_use": "id"}, "claim-value"),
+        ("-for-a-resource", {"aud": "app1"}, "token-audience"),
+        ("-for-no-resource", {"aud": []}, "claim-type"),
+        ("-of-no-kind", {"token_use": None}, "claim-missing"),
+    ):
+        yield f"cognito-access{name}", access, key, alg, {}, good | changes, code
+    bound, *_ = single(presets.cognito, issuer, resource=MAIL, **given)
+    for name, changes, code in (
+        ("", {"aud": MAIL}, None),
+        ("-not-bound", {}, "token-audience"),
+        ("-for-another", {"aud": "app1"}, "token-audience"),
+        ("-of-a-third-app", {"aud": MAIL, "client_id": "app3"}, "claim-value"),
+        ("-id-token", {"aud": MAIL, "token_use": "id"}, "claim-value"),
+    ):
+        yield f"cognito-resource{name}", bound, key, alg, {}, good | changes, code
+
+
 @pytest.mark.parametrize(
     ("policy", "key", "alg", "header", "claims", "code"),
     [pytest.param(*row[1:], id=row[0]) for row in rows()],
@@ -117,6 +148,9 @@ def test_presets(policy, key, alg, header, claims, code):
         lambda: presets.auth0(domain="evil.example/x#", audience=MAIL),
         lambda: presets.okta(domain="t.example", server="../x", audience=MAIL),
         lambda: presets.cognito(region="eu@evil.example", pool="x", client=MAIL),
+        lambda: presets.cognito(region="eu", pool="x", client=[]),
+        lambda: presets.cognito(region="eu", pool="x", client=MAIL, token_use="both"),
+        lambda: presets.cognito(region="eu", pool="x", client=MAIL, resource=MAIL),
     ],
 )
 def test_parameters_that_lead_elsewhere(make):

@@ -12,17 +12,19 @@ from hypothesis import strategies as st
 
 from immure.errors import ImmureError
 from immure.keymaterial.key import b64url
+from immure.tokens import jws
 from immure.tokens.errors import TokenError
 from immure.tokens.explain import explain
 from immure.tokens.keyset import KeySet
 from immure.tokens.parse import parse_token
 from immure.tokens.policy_file import parse_policy
-from tokens.minting import Mint, claims, jwk, sealed, validator
+from tokens.minting import Mint, claims, jwk, key_set, sealed, validator
 
 GOOD = [
     Mint(key=key, alg=alg).token() for key, alg in (("Ed25519", "EdDSA"), ("ES256", "ES256"), ("RS", "RS256"))
 ]
 ONE = validator(jwk("Ed25519"), jwk("ES256"), jwk("RS"))
+KEYS = key_set(jwk("Ed25519"), jwk("ES256"), jwk("RS"))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
@@ -51,6 +53,8 @@ def test_a_token_with_any_change_is_refused(token, data):
         return
     with pytest.raises(TokenError):
         ONE.validate(changed)
+    with pytest.raises(TokenError):
+        jws.verify(changed, KEYS)
     assert not explain(ONE, changed).accepted
 
 
@@ -70,6 +74,8 @@ def test_parts_of_different_tokens_make_none(one, other, order):
 def test_garbage_is_refused(garbage):
     with pytest.raises(TokenError):
         ONE.validate(garbage)
+    with pytest.raises(TokenError):
+        jws.verify(garbage, KEYS)
     assert not explain(ONE, garbage).accepted
 
 
@@ -81,6 +87,8 @@ def test_genuine_signatures_over_strange_claims_raise_our_errors_only(strange, m
         json.dumps({"alg": "EdDSA", "kid": "Ed25519"} | members).encode(),
         json.dumps(claims() | strange).encode(),
     )
+    with suppress(TokenError):
+        assert jws.verify(token, KEYS)[1]
     try:
         accepted = bool(ONE.validate(token))
     except TokenError:

@@ -156,19 +156,23 @@ def test_only_accepted_tokens_are_remembered():
     assert len(one._headers) == 1
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"issuers": {}},
-        {"skew": timedelta(minutes=11)},
-        {"skew": timedelta(seconds=-1)},
-        {"max_age": timedelta(0)},
-        {"most_bytes": 1 << 20},
-        {"confirmation": "sometimes"},
-        {"require": "exp"},
-        {"audiences": {MAIL: "enterprise"}},
-    ],
-)
+POLICIES = [
+    {"issuers": {}},
+    {"skew": timedelta(minutes=11)},
+    {"skew": timedelta(seconds=-1)},
+    {"max_age": timedelta(0)},
+    {"most_bytes": 0},
+    {"most_bytes": (16 << 10) + 1},
+    {"confirmation": "sometimes"},
+    {"audience_claim": "azp"},
+    {"require": "exp"},
+    {"require": [""]},
+    {"require": [7]},
+    {"audiences": {MAIL: "enterprise"}},
+]
+
+
+@pytest.mark.parametrize("change", POLICIES)
 def test_policies_that_make_no_sense(change):
     with pytest.raises(PolicyError):
         policy(**change)
@@ -183,11 +187,21 @@ def test_issuers_that_fit_too_much(issuer):
         Policy({issuer: rule}, {MAIL: frozenset({"enterprise"})})
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"algorithms": {"none"}}, {"algorithms": {"HS256"}}, {"algorithms": "RS256"}, {"audience_class": "*"},
-     {"audience_class": ""}, {"source": None}],
-)  # fmt: skip
+RULES = [
+    {"algorithms": {"none"}},
+    {"algorithms": {"HS256"}},
+    {"algorithms": "RS256"},
+    {"audience_class": "*"},
+    {"audience_class": ""},
+    {"audience_class": None},
+    {"source": None},
+    {"tenants": "x"},
+    {"separate_tenants": [1]},
+    {"clouds": [""]},
+]
+
+
+@pytest.mark.parametrize("change", RULES)
 def test_rules_that_make_no_sense(change):
     with pytest.raises(PolicyError):
         IssuerRule(**{"source": Changing(None), "audience_class": "enterprise", **change})

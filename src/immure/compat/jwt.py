@@ -10,8 +10,8 @@ What differs, and why:
 - Symmetric keys are refused, and so is ``verify_signature=False``: an unverified token is not decoded.
 - What is malformed is refused and not taken for absent.
 
-Exceptions have PyJWT's names, and a ``code`` that says by which rule. A policy is made for each call; whoever
-validates thousands of tokens a second keeps a :class:`~immure.tokens.validator.Validator`.
+Exceptions have PyJWT's names, and a ``code`` that says by which rule. What is made of the arguments is kept
+for other calls with the same. A new program better has a :class:`~immure.tokens.validator.Validator`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
-
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from immure.compat.jwt_errors import (
     DecodeError,
@@ -35,20 +33,9 @@ from immure.compat.jwt_errors import (
     PyJWTError,
     translated,
 )
+from immure.compat.jwt_validators import TIMES, Asked, validator_for
 from immure.errors import PolicyError
-from immure.keymaterial.sources_files import parse_keys
-from immure.registry.scope import KeyScope, ScopedKey
-from immure.tokens import checks
-from immure.tokens.check import AllOf, Check, Facts
-from immure.tokens.confirmation import HolderIsBound
-from immure.tokens.errors import AudienceError, TokenError
-from immure.tokens.jwk_scope import ANY_CLASS
-from immure.tokens.key_checks import WithinKeyScope
-from immure.tokens.keyset import KeySet
-from immure.tokens.policy import IssuerRule, Policy
-from immure.tokens.source import KeySource
-from immure.tokens.sources.static import StaticSource
-from immure.tokens.validator import Validator
+from immure.tokens.errors import TokenError
 
 __all__ = [
     "DecodeError",
@@ -64,31 +51,9 @@ __all__ = [
     "decode",
 ]
 
-_CLASS: Final = "any"
-_TIMES: Final[dict[str, Check]] = {
-    "verify_exp": checks.NotExpired(),
-    "verify_nbf": checks.NotTooEarly(),
-    "verify_iat": checks.IssuedInThePast(),
-}
-_OPTIONS: Final = {*_TIMES, "verify_signature", "verify_aud", "require"}
-
-
-class _NoAudience(Check):
-    """The token names no audience, as none was asked for."""
-
-    def verify(self, facts: Facts) -> None:
-        if "aud" in facts.claims:
-            raise AudienceError("the token names an audience, and none was asked for")
-
-
-class _OneKey(KeySource):
-    """One key, whatever a token calls it."""
-
-    def __init__(self, key: ScopedKey) -> None:
-        self.key = key
-
-    def find(self, kid: str | None) -> ScopedKey:
-        return self.key
+_MOST_LEEWAY: Final = 600
+_CHECKS: Final = (*TIMES, "verify_aud")
+_OPTIONS: Final = {*_CHECKS, "verify_signature", "require"}
 
 
 def decode(
@@ -122,60 +87,30 @@ def decode(
         raise PolicyError(
             "algorithms are needed; a token is not decoded unverified; other options are not known"
         )
-    source, issuers = _source(key, _names(issuer))
-    rule = IssuerRule(source, _CLASS, algorithms=frozenset(algorithms))
-    skew = leeway if isinstance(leeway, timedelta) else timedelta(seconds=leeway)
-    policy = Policy(
-        dict.fromkeys(issuers, rule),
-        dict.fromkeys(_names(audience), frozenset({_CLASS})),
-        skew=skew,
-        require=frozenset(chosen.get("require", ())),
-        check=_checks(chosen, audience is not None),
+    asked = Asked(
+        algorithms=frozenset(_names(algorithms)),
+        issuers=() if issuer is None else _names(issuer),
+        audiences=None if audience is None else _names(audience),
+        require=frozenset(_names(chosen.get("require", ()))),
+        checks=frozenset(name for name in _CHECKS if chosen.get(name, True)),
+        seconds=_seconds(leeway),
     )
     try:
-        return dict(Validator(policy).validate(jwt))
+        return dict(validator_for(key, asked).validate(jwt))
     except TokenError as error:
         raise translated(error) from error
 
 
-def _checks(chosen: Mapping[str, Any], audience: bool) -> Check:
-    parts: list[Check] = [WithinKeyScope(), checks.HasType(), checks.HasClaims(), HolderIsBound()]
-    parts += [check for name, check in _TIMES.items() if chosen.get(name, True)]
-    if chosen.get("verify_aud", True):
-        parts.append(checks.HasAudience() if audience else _NoAudience())
-    return AllOf(*parts)
+def _names(given: str | Iterable[str]) -> tuple[str, ...]:
+    names = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Iterable) else (None,)
+    if not all(isinstance(name, str) for name in names):
+        raise PolicyError("algorithms, audience, issuer and claims are texts")
+    return names
 
 
-def _names(given: str | Iterable[str] | None) -> tuple[str, ...]:
-    return () if given is None else (given,) if isinstance(given, str) else tuple(given)
-
-
-def _source(key: Any, issuers: tuple[str, ...]) -> tuple[KeySource, tuple[str, ...]]:
-    """Where the key is, and for which issuers: those that were named, or those that its keys say."""
-    only = issuers[0] if len(issuers) == 1 else None
-    if isinstance(key, KeySource):
-        source = key
-    elif isinstance(key, Mapping):
-        keys = KeySet.from_jwks(dict(key), "key", issuer=only)
-        issuers = issuers or tuple({one.scope.issuer: 0 for one in keys.keys if one.scope is not None})
-        source = StaticSource(keys) if "keys" in key or len(keys) != 1 else _OneKey(keys.keys[0])
-    else:
-        source = _OneKey(_one_key(key, only))
-    if not issuers:
-        raise PolicyError("name the issuer: nothing else says for whom the key may sign")
-    return source, issuers
-
-
-def _one_key(key: Any, issuer: str | None) -> ScopedKey:
-    key = getattr(key, "key", key)
-    if isinstance(key, str):
-        key = key.encode("utf-8", "surrogatepass")
-    elif hasattr(key, "public_bytes"):
-        key = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if not isinstance(key, bytes):
-        raise PolicyError("not a public key, and not a source of keys")
-    found = tuple(parse_keys(key, "key"))
-    if len(found) != 1:
-        raise PolicyError("not one public key")
-    scope = None if issuer is None else KeyScope(issuer, audience_classes=frozenset({ANY_CLASS}))
-    return ScopedKey(found[0], None, scope)
+def _seconds(leeway: float | timedelta) -> float:
+    if isinstance(leeway, timedelta):
+        return leeway.total_seconds()
+    if not isinstance(leeway, int | float) or not 0 <= leeway <= _MOST_LEEWAY:
+        raise PolicyError(f"leeway is between 0 and {_MOST_LEEWAY} seconds")
+    return leeway

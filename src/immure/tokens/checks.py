@@ -48,11 +48,14 @@ class HasType(Check):
 
 
 class HasAudience(Check):
-    """``aud`` names an audience of ours, which takes tokens of the issuer's class."""
+    """The token is for an audience of ours, which takes tokens of the issuer's class."""
 
     def verify(self, facts: Facts) -> None:
         """Raises AudienceError or AudienceClassError. Of several that are ours, all must take the class."""
-        known, wanted, named = facts.policy.audiences, facts.audience, facts.claims.get("aud", ())
+        claim = facts.policy.audience_claim
+        known, wanted, named = facts.policy.audiences, facts.audience, facts.claims.get(claim, ())
+        if claim != "aud" and "aud" in facts.claims:
+            raise AudienceError(f"the token names an audience, where the policy goes by {claim}")
         if type(named) is str:
             named = (named,)
         found = False
@@ -124,7 +127,7 @@ class HasClaims(Check):
     def verify(self, facts: Facts) -> None:
         """Raises MissingClaimError, or ClaimTypeError for a fraction of a second where none is taken."""
         claims = facts.claims
-        if not facts.policy.require <= claims.keys():
+        if not claims.keys() >= facts.policy.require:
             raise MissingClaimError(f"{min(facts.policy.require - claims.keys())} is not there")
         if facts.policy.whole_seconds:
             for name in ("exp", "nbf", "iat", "auth_time"):
@@ -137,7 +140,10 @@ class HasValues(Check):
 
     def verify(self, facts: Facts) -> None:
         """Raises MissingClaimError or ClaimValueError."""
-        for name, allowed in facts.policy.values.items():
+        values = facts.policy.values
+        if not values:
+            return
+        for name, allowed in values.items():
             if name not in facts.claims:
                 raise MissingClaimError(f"{name} is not there")
             value = facts.claims[name]

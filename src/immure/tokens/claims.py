@@ -91,7 +91,8 @@ def check_types(claims: dict[str, Any]) -> None:
             raise ClaimTypeError(f"{name} is not a text")
     for name in _TIMES:
         value = get(name, 0)
-        if type(value) not in (int, float) or not 0 <= value <= _LATEST:
+        kind = type(value)
+        if (kind is not int and kind is not float) or not 0 <= value <= _LATEST:
             raise ClaimTypeError(f"{name} is not a time in seconds since 1970")
     if "aud" in claims:
         value = claims["aud"]

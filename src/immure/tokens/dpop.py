@@ -52,18 +52,19 @@ class ProofChecker:
     ) -> None:
         self._max_age = max_age.total_seconds()
         self._skew = skew.total_seconds()
-        self._algorithms = algorithms
+        self.algorithms = algorithms
         self._time = time
         self._seen: dict[bytes, float] = {}
         self._lock = threading.Lock()
 
-    def verify(self, proof: str | bytes, *, method: str, url: str, token: str) -> str:
+    def verify(self, proof: str | bytes, *, method: str, url: str, token: str | None) -> str:
         """The thumbprint of the key that the client has.
 
         Args:
             proof: the one ``DPoP`` header field.
             method, url: of the request; query and fragment do not count.
-            token: the access token that came with it.
+            token: the access token that came with it; None where one is only asked for, so that the proof
+                cannot name it (RFC 9449, section 5).
 
         Raises:
             ProofError: it is malformed, does not hold, or is for something else (RFC 9449, section 4.3).
@@ -75,7 +76,7 @@ class ProofChecker:
         except (TokenError, KeyFormatError) as error:
             raise ProofError(f"the proof is refused: {error.reason}") from error
 
-    def _verify(self, proof: str | bytes, method: str, url: str, token: str) -> str:
+    def _verify(self, proof: str | bytes, method: str, url: str, token: str | None) -> str:
         signed, head, payload, last = split_token(proof, _MOST_BYTES)
         header = decode_object(decode_segment(head))
         key = self._key(header)
@@ -86,7 +87,7 @@ class ProofChecker:
             raise ProofError("the proof is for another method")
         if not isinstance(claims.get("htu"), str) or _place(claims["htu"]) != _place(url):
             raise ProofError("the proof is for another address")
-        if claims.get("ath") != b64url(hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()):
+        if token is not None and claims.get("ath") != _hash(token):
             raise ProofError("the proof is for another token")
         self._once(claims, key.thumbprint)
         return key.thumbprint
@@ -100,7 +101,7 @@ class ProofChecker:
         if not isinstance(jwk, dict) or is_private_jwk(jwk) or "k" in jwk:
             raise ProofError("the proof has no public key")
         key = PublicKey(jwk_public(jwk), Origin("dpop"))
-        if not isinstance(alg, str) or alg not in self._algorithms & fitting(key.numbers):
+        if not isinstance(alg, str) or alg not in self.algorithms & fitting(key.numbers):
             raise ProofError("the proof's algorithm is not taken")
         weak = weakness(key)
         if weak is not None:
@@ -124,6 +125,10 @@ class ProofChecker:
             if len(self._seen) >= _MOST_KEPT:
                 raise ProofError("more proofs than can be remembered: try again")
             self._seen[digest] = made + self._max_age
+
+
+def _hash(token: str) -> str:
+    return b64url(hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest())
 
 
 def _place(url: str) -> tuple[str, str, int | None, str]:

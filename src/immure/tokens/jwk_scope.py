@@ -16,15 +16,26 @@ from typing import Any, Final
 from immure.errors import KeyFormatError
 from immure.keymaterial.certificate import Certificate, parse_certificate
 from immure.keymaterial.jwk import jwk_public
-from immure.keymaterial.key import Numbers, Origin, PublicKey
+from immure.keymaterial.key import EC_BYTES, Numbers, Origin, PublicKey
 from immure.registry.scope import TENANT, KeyScope, ScopedKey
 from immure.registry.state import KeyState
-from immure.tokens.errors import KeyUseError
+from immure.tokens.errors import Base64Error, KeyUseError, WeakKeyError
+from immure.tokens.strict import decode_segment
 
 #: In ``audience_classes``: the source says nothing of classes, so that the policy alone decides.
 ANY_CLASS: Final = "*"
+#: Members of a private key (RFC 7518, section 6; RFC 8037, section 2).
+_PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_NUMBERS: Final = {"RSA": ("n", "e"), "EC": ("x", "y"), "OKP": ("x",)}
 _MOST_TEXT: Final = 1024
 _LATEST: Final = 253_402_300_799  # the end of the year 9999
+
+
+class AssumedScope(KeyScope):
+    """A scope that the key does not state itself: its issuer is what was said of its whole source.
+
+    That holds as long as one issuer alone has the source; see :meth:`Policy.is_pooled`.
+    """
 
 
 def scoped_key(jwk: Mapping[str, Any], source: str, issuer: str | None = None) -> ScopedKey:
@@ -33,12 +44,15 @@ def scoped_key(jwk: Mapping[str, Any], source: str, issuer: str | None = None) -
     Raises:
         KeyFormatError: no asymmetric public key, or a member is malformed.
         KeyUseError: the key is not for verifying signatures.
+        WeakKeyError: the private half stands beside it.
     """
     _check_use(jwk)
     numbers = jwk_public(jwk)
+    _check_form(jwk)
     not_before, not_after = _window(jwk, numbers)
     alg, cloud = _text(jwk, "alg"), _text(jwk, "cloud_instance_name")
-    issuer = _text(jwk, "issuer") or issuer
+    stated = _text(jwk, "issuer")
+    issuer = stated or issuer
     if issuer is not None and (issuer.count(TENANT) > 1 or issuer.count("{") > issuer.count(TENANT)):
         raise KeyFormatError("its issuer is a template that is not understood")
     origin = Origin(
@@ -53,7 +67,7 @@ def scoped_key(jwk: Mapping[str, Any], source: str, issuer: str | None = None) -
     )
     scope = None
     if issuer is not None:
-        scope = KeyScope(
+        scope = (KeyScope if stated else AssumedScope)(
             issuer,
             audience_classes=_classes(jwk),
             tenants=_tenants(jwk),
@@ -80,6 +94,22 @@ def _check_use(jwk: Mapping[str, Any]) -> None:
         raise KeyFormatError("key_ops names an operation twice")
     if "verify" not in operations:
         raise KeyUseError("is not for verifying signatures (key_ops)")
+
+
+def _check_form(jwk: Mapping[str, Any]) -> None:
+    """That the numbers are written as RFC 7518 wants it, and that the private half is not among them.
+
+    Zero bytes before a modulus are let pass: some issuers write them, and they change nothing.
+    """
+    if not _PRIVATE.isdisjoint(jwk):
+        raise WeakKeyError("stands here with its private half: whoever can read it can sign")
+    for name in _NUMBERS[jwk["kty"]]:
+        try:
+            size = len(decode_segment(jwk[name].encode()))
+        except Base64Error as error:
+            raise KeyFormatError(f"JWK member {name!r} {error.reason}") from None
+        if jwk["kty"] == "EC" and size != EC_BYTES[jwk["crv"]]:
+            raise KeyFormatError(f"JWK member {name!r} has not the length of its curve's numbers")
 
 
 def _state(jwk: Mapping[str, Any]) -> KeyState:

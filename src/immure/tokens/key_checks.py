@@ -20,7 +20,7 @@ from immure.tokens.errors import (
     TenantError,
     UnscopedKeyError,
 )
-from immure.tokens.jwk_scope import ANY_CLASS
+from immure.tokens.jwk_scope import ANY_CLASS, AssumedScope
 
 _GUID: Final = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -30,14 +30,19 @@ class KeyMaySignForIssuer(Check):
 
     def verify(self, facts: Facts) -> None:
         """Raises UnscopedKeyError or KeyIssuerError."""
-        scope, name = facts.key.scoped.scope, facts.key.name
+        scope = facts.key.scoped.scope
         if scope is None:
-            raise UnscopedKeyError(f"nothing says what {name} may sign for")
+            raise UnscopedKeyError(f"nothing says what {facts.key.name} may sign for")
+        if isinstance(scope, AssumedScope) and facts.policy.is_pooled(facts.rule.source):
+            raise UnscopedKeyError(
+                f"several issuers have these keys, and {facts.key.name} says not whose it is"
+            )
         issuer = facts.claims["iss"]
         if scope.issuer == issuer:
             return
         if facts.rule.exact_keys or not scope.allows_issuer(issuer):
-            raise KeyIssuerError(f"{name} may sign for {scope.issuer!a}, not for {issuer[:200]!a}")
+            words = f"may sign for {scope.issuer!a}, not for {issuer[:200]!a}"
+            raise KeyIssuerError(f"{facts.key.name} {words}")
 
 
 class TenantIsBound(Check):
@@ -45,12 +50,12 @@ class TenantIsBound(Check):
 
     def verify(self, facts: Facts) -> None:
         """Raises TenantError or KeyTenantError."""
-        rule, scope, tenant = facts.rule, facts.key.scoped.scope, facts.claims.get("tid")
-        named = facts.tenant
+        rule, scope, named = facts.rule, facts.key.scoped.scope, facts.tenant
         if named is None and scope is not None and scope.is_templated:
             named = scope.tenant_of(facts.claims["iss"])
         if named is None and not rule.tenants and not rule.separate_tenants and not (scope and scope.tenants):
             return
+        tenant = facts.claims.get("tid")
         if tenant is None:
             raise TenantError("the token names no tenant (tid)")
         if not _GUID.fullmatch(tenant):

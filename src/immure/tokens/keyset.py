@@ -44,7 +44,8 @@ class KeySet:
         self.keys = tuple(keys)
         self._by_kid: dict[str, ScopedKey] = {}
         self._refused: dict[str, Refusal] = {}
-        self._others = len(refused)
+        self._reasons = [why for _, why in refused]
+        self._alone = False
         scoped = any(one.scope is not None for one in self.keys)
         for one in self.keys:
             self._add(one, unscoped=scoped and one.scope is None)
@@ -73,11 +74,11 @@ class KeySet:
         return len(self.keys)
 
     def __contains__(self, kid: object) -> bool:
-        return kid in self._by_kid or kid in self._refused
+        return self._alone or kid in self._by_kid or kid in self._refused
 
     def find(self, kid: str | None) -> ScopedKey:
         """See :meth:`immure.tokens.source.KeySource.find`."""
-        if kid is None:
+        if kid is None or self._alone:
             return self._only()
         found = self._by_kid.get(kid)
         if found is not None:
@@ -88,14 +89,17 @@ class KeySet:
         raise UnknownKeyError(f"has no key {kid[:80]!r}", path=self.source)
 
     def _only(self) -> ScopedKey:
-        if len(self.keys) != 1 or self._others:
-            count = len(self.keys) + self._others
+        count = len(self.keys) + len(self._reasons)
+        if count != 1:
             raise UnknownKeyError(f"the token names none of the {count} keys", path=self.source)
+        if self._reasons:
+            error, words = self._reasons[0]
+            raise error(f"the only key {words}", path=self.source)
         return self.keys[0]
 
     @classmethod
     def from_jwks(cls, document: Any, source: str, *, issuer: str | None = None) -> KeySet:
-        """The keys of a decoded JWK Set, or of a single JWK.
+        """The keys of a decoded JWK Set, or a single JWK; if that has no id, every token means it.
 
         Args:
             document: what the JSON holds.
@@ -113,15 +117,17 @@ class KeySet:
         refused: list[tuple[str | None, Refusal]] = []
         for member in members:
             kid = member.get("kid")
-            if kid is not None and not isinstance(kid, str):
-                raise KeySourceError("the id of a key is not a text", path=source)
+            if not isinstance(kid, str):  # if it is no text either, the key is refused for it
+                kid = None
             try:
                 keys.append(scoped_key(member, source, None if stated else issuer))
             except KeyFormatError as error:
                 refused.append((kid, (KeyUseError, f"cannot be used: {error.reason}")))
             except TokenError as error:
                 refused.append((kid, (type(error), error.reason)))
-        return cls(keys, source, refused)
+        made = cls(keys, source, refused)
+        made._alone = "keys" not in document and "kid" not in document
+        return made
 
 
 def _members(document: Any, source: str) -> list[Mapping[str, Any]]:

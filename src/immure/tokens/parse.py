@@ -64,8 +64,15 @@ class ParsedToken:
     signature: bytes
 
 
-def split_token(token: str | bytes, most_bytes: int = MOST_BYTES) -> tuple[bytes, bytes, bytes, bytes]:
+def split_token(
+    token: str | bytes, most_bytes: int = MOST_BYTES, *, may_be_empty: bool = False
+) -> tuple[bytes, bytes, bytes, bytes]:
     """What was signed, and its two parts; the signature. As they stand in the token, none of them empty.
+
+    Args:
+        token: in compact form.
+        most_bytes: that it may have.
+        may_be_empty: take an empty payload, too, which no token with claims has.
 
     Raises:
         TokenSizeError, TokenFormError: too long; not three parts of ASCII.
@@ -82,7 +89,7 @@ def split_token(token: str | bytes, most_bytes: int = MOST_BYTES) -> tuple[bytes
     header, point, payload = signed.partition(b".")
     if not point or b"." in payload:
         raise _miscounted(token.count(b".") + 1)
-    if not payload:
+    if not payload and not may_be_empty:
         raise DetachedTokenError("the payload is not in the token")
     if not header or not signature:
         raise TokenFormError("the token has no header or no signature")
@@ -166,3 +173,11 @@ def parse_signature(segment: bytes) -> bytes:
         return decode_segment(segment)
     except Base64Error as error:
         raise Base64Error(f"signature: {error.reason}") from None
+
+
+def parse_content(segment: bytes) -> bytes:
+    """The bytes of a payload that need not be claims; raises Base64Error."""
+    try:
+        return decode_segment(segment)
+    except Base64Error as error:
+        raise Base64Error(f"payload: {error.reason}") from None

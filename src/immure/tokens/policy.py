@@ -10,6 +10,7 @@ themselves; a key of which nothing says for whom it may sign is refused. No rule
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,6 +25,7 @@ from immure.tokens.parse import MOST_BYTES, plain_type
 from immure.tokens.source import KeySource
 
 Confirmation = Literal["if-bound", "required", "ignored"]
+AudienceClaim = Literal["aud", "client_id"]
 _MOST_SKEW: Final = timedelta(minutes=10)
 
 
@@ -81,6 +83,8 @@ class Policy:
     Attributes:
         issuers: rules by ``iss``; ``{tenantid}`` in it stands for the id of a tenant, which ``tid`` repeats.
         audiences: for each ``aud`` that is ours, the classes that it takes.
+        audience_claim: which claim names the audience: ``aud``, or ``client_id`` for issuers of access tokens
+            that have none (AWS Cognito); then a token that has ``aud`` all the same is refused.
         token_type: ``typ`` that every token must have, such as ``at+jwt``; None means that nobody asks,
             except that types which other protocols have for their own tokens are refused.
         max_age: how long before now a token may have been issued, and how long it may live in all.
@@ -97,6 +101,7 @@ class Policy:
 
     issuers: Mapping[str, IssuerRule]
     audiences: Mapping[str, frozenset[str]]
+    audience_claim: AudienceClaim = "aud"
     token_type: str | None = None
     max_age: timedelta | None = None
     skew: timedelta = timedelta(seconds=60)
@@ -116,6 +121,8 @@ class Policy:
             raise PolicyError("max_age is not positive")
         if self.confirmation not in get_args(Confirmation):
             raise PolicyError(f"confirmation is one of {', '.join(get_args(Confirmation))}")
+        if self.audience_claim not in get_args(AudienceClaim):
+            raise PolicyError(f"audience_claim is one of {', '.join(get_args(AudienceClaim))}")
         if not 0 < self.most_bytes <= MOST_BYTES:
             raise PolicyError(f"most_bytes is between 1 and {MOST_BYTES}")
         for issuer in self.issuers:
@@ -149,6 +156,26 @@ class Policy:
             if tenant is not None:
                 return rule, tenant
         return None
+
+    def is_pooled(self, source: KeySource) -> bool:
+        """Whether several issuers have the keys of a source, be it by sources of their own to one address.
+
+        Asked for each token, as some sources learn only later where their keys are.
+        """
+        if len(self.issuers) == 1:
+            return False
+        address = source.address
+        return self._settled[address] + sum(one.address == address for one in self._learning) > 1
+
+    @cached_property
+    def _settled(self) -> Counter[str]:
+        """How many issuers have the keys at each address that is known from the beginning."""
+        sources = (rule.source for rule in self.issuers.values())
+        return Counter(one.address for one in sources if not one.learns_address)
+
+    @cached_property
+    def _learning(self) -> tuple[KeySource, ...]:
+        return tuple(rule.source for rule in self.issuers.values() if rule.source.learns_address)
 
 
 def check_issuer(issuer: str) -> None:

@@ -26,20 +26,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from immure.errors import InputError, PolicyError
+from immure.keymaterial.sources_http import split_url
 from immure.tokens.policy import IssuerRule, Policy
 from immure.tokens.source import KeySource
-from immure.tokens.sources import DiscoverySource, FileSource, UrlSource
+from immure.tokens.sources import DiscoverySource, FileSource, HttpsPages, UrlSource
 
 #: Bytes of the longest policy.
 MOST_BYTES: Final = 1 << 20
 _TOP: Final = {
     "version", "sources", "issuers", "audiences", "token_type", "max_age_seconds", "skew_seconds", "require",
-    "values", "whole_seconds", "confirmation",
+    "values", "whole_seconds", "confirmation", "audience_claim",
 }  # fmt: skip
 _RULE: Final = {
     "source", "audience_class", "algorithms", "tenants", "separate_tenants", "clouds", "exact_keys",
 }  # fmt: skip
 _SOURCES: Final = ("file", "url", "discovery")
+_FETCHED: Final = ("ca_file", "token_file", "private_hosts")
+_MORE: Final = {"file": (), "url": _FETCHED, "discovery": (*_FETCHED, "at", "jwks_hosts")}
 
 
 def read_policy(path: str | os.PathLike[str]) -> Policy:
@@ -91,7 +94,7 @@ def _policy(table: dict[str, Any], beside: Path) -> Policy:
         "issuers": {issuer: _rule(_mapping(one, issuer), issuer, sources) for issuer, one in rules.items()},
         "audiences": {name: _texts(one, name) for name, one in _table(table, "audiences").items()},
     }
-    for name in ("token_type", "confirmation"):
+    for name in ("token_type", "confirmation", "audience_claim"):
         if name in table:
             arguments[name] = _text(table[name], name)
     if "max_age_seconds" in table:
@@ -113,14 +116,30 @@ def _source(table: Mapping[str, Any], issuers: set[str], beside: Path) -> KeySou
     if len(kinds) != 1:
         raise PolicyError(f"a source has one of {', '.join(_SOURCES)}")
     issuer = min(issuers) if len(issuers) == 1 else None
-    _known(table, {kinds[0], *(("at", "jwks_hosts") if kinds[0] == "discovery" else ())}, "a source")
+    _known(table, {kinds[0], *_MORE[kinds[0]]}, "a source")
     where = _text(table[kinds[0]], kinds[0])
     if kinds[0] == "file":
         return FileSource(beside / where, issuer=issuer)
-    if kinds[0] == "url":
-        return UrlSource(where, issuer=issuer)
     at = _text(table["at"], "at") if "at" in table else None
-    return DiscoverySource(where, at=at, jwks_hosts=_texts(table.get("jwks_hosts", []), "jwks_hosts"))
+    fetcher = _fetcher(table, at or where, beside)
+    if kinds[0] == "url":
+        return UrlSource(where, issuer=issuer, fetcher=fetcher)
+    hosts = _texts(table.get("jwks_hosts", []), "jwks_hosts")
+    return DiscoverySource(where, at=at, jwks_hosts=hosts, fetcher=fetcher)
+
+
+def _fetcher(table: Mapping[str, Any], url: str, beside: Path) -> HttpsPages:
+    """How documents are got; a token goes to the host that the source names, and no other."""
+    ca_file, token_file = (
+        str(beside / _text(table[name], name)) if name in table else None
+        for name in ("ca_file", "token_file")
+    )
+    return HttpsPages(
+        allow_private_hosts=_flag(table.get("private_hosts", False), "private_hosts"),
+        ca_file=ca_file,
+        token_file=token_file,
+        token_host=split_url(url, allow_loopback=True).netloc if token_file else None,
+    )
 
 
 def _rule(table: Mapping[str, Any], issuer: str, sources: Mapping[str, KeySource]) -> IssuerRule:

@@ -9,17 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from immure.errors import PolicyError
 from immure.registry.scope import TENANT
 from immure.tokens.policy import IssuerRule, Policy
 from immure.tokens.source import KeySource
-from immure.tokens.sources import DiscoverySource, UrlSource
+from immure.tokens.sources import DiscoverySource, HttpsPages, UrlSource
 
 #: The tenant of consumers' accounts, which has keys of its own.
 CONSUMERS: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
 _RS256: Final = frozenset({"RS256"})
+_API_SERVER: Final = "kubernetes.default.svc"
+_MOUNTED: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+_IN_CLUSTER: Final = HttpsPages(
+    allow_private_hosts=True,
+    ca_file=f"{_MOUNTED}/ca.crt",
+    token_file=f"{_MOUNTED}/token",
+    token_host=_API_SERVER,
+)
 _DAY: Final = timedelta(days=1)
 
 
@@ -105,12 +113,36 @@ def keycloak(
 
 
 def cognito(
-    *, region: str, pool: str, client: str, source: KeySource | None = None, **changes: Any
+    *,
+    region: str,
+    pool: str,
+    client: str | Iterable[str],
+    token_use: Literal["id", "access"] = "id",
+    resource: str | None = None,
+    source: KeySource | None = None,
+    **changes: Any,
 ) -> Policy:
-    """AWS Cognito, ID tokens of a user pool; their ``aud`` is the client. (Access tokens have none.)"""
+    """AWS Cognito, tokens of a user pool.
+
+    Args:
+        region, pool: where the pool is, and its id.
+        client: one or more apps whose tokens are taken.
+        token_use: ``id`` tokens, which name the app in ``aud``; or ``access`` tokens, which name it in
+            ``client_id``. Never both at once: what logs somebody in is no permission, and the reverse.
+        resource: of access tokens that are bound to a resource server: they name it in ``aud``.
+        source: of keys.
+        changes: other members of the policy.
+    """
+    clients = frozenset((client,) if isinstance(client, str) else client)
+    if token_use not in ("id", "access") or not clients or (resource and token_use == "id"):
+        raise PolicyError("token_use is id or access, of at least one client; only the latter has a resource")
+    values = {"token_use": frozenset({token_use}), **changes.pop("values", {})}
+    if token_use == "access":
+        values["client_id"] = clients
+        changes = {"audience_claim": "aud" if resource else "client_id", **changes}
     issuer = f"https://cognito-idp.{_host(region)}.amazonaws.com/{_segment(pool)}"
-    made = {"max_age": _DAY, "values": {"token_use": frozenset({"id"})}, **changes}
-    return _single(issuer, client, "consumer", source, **made)
+    made = {"max_age": _DAY, "values": values, **changes}
+    return _single(issuer, {resource} if resource else clients, "consumer", source, **made)
 
 
 def github_actions(
@@ -125,8 +157,26 @@ def github_actions(
     return _single("https://token.actions.githubusercontent.com", audience, "workload", source, **made)
 
 
-def kubernetes(*, issuer: str, audience: str, source: KeySource | None = None, **changes: Any) -> Policy:
-    """Service accounts of a Kubernetes cluster; ``issuer`` as ``--service-account-issuer`` has it."""
+def kubernetes(
+    *,
+    issuer: str,
+    audience: str,
+    in_cluster: bool = False,
+    source: KeySource | None = None,
+    **changes: Any,
+) -> Policy:
+    """Service accounts of a Kubernetes cluster.
+
+    Args:
+        issuer: as ``--service-account-issuer`` has it.
+        audience: that tokens are asked for with.
+        in_cluster: we run in a pod of this cluster: keys come from its API server, which is asked with the
+            pod's own token, and known by the certificates that are mounted beside it.
+        source: of keys, if not that or the issuer's discovery document.
+        changes: other members of the policy.
+    """
+    if in_cluster and source is None:
+        source = UrlSource(f"https://{_API_SERVER}/openid/v1/jwks", issuer=issuer, fetcher=_IN_CLUSTER)
     algorithms = frozenset({"RS256", "ES256"})
     return _single(issuer, audience, "workload", source, algorithms, **changes)
 
@@ -160,14 +210,15 @@ PRESETS: Final = {
 
 def _single(
     issuer: str,
-    audience: str,
+    audience: str | Iterable[str],
     audience_class: str,
     source: KeySource | None,
     algorithms: frozenset[str] = _RS256,
     **changes: Any,
 ) -> Policy:
     rule = IssuerRule(source or DiscoverySource(issuer), audience_class, algorithms=algorithms)
-    return Policy({issuer: rule}, {audience: frozenset({audience_class})}, **changes)
+    names = (audience,) if isinstance(audience, str) else audience
+    return Policy({issuer: rule}, dict.fromkeys(names, frozenset({audience_class})), **changes)
 
 
 def _host(name: str) -> str:

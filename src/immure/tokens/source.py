@@ -7,12 +7,21 @@ found in a pool may sign for everybody in it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from immure.registry.scope import ScopedKey
 
 
 class KeySource(ABC):
     """Keys of one source, by their ids."""
+
+    #: Whether the address is only learned when the keys are fetched, and may change.
+    learns_address: ClassVar[bool] = False
+
+    @property
+    def address(self) -> str:
+        """Where the keys lie, as far as is known: two sources of one address have the same keys."""
+        return f"object:{id(self):x}"
 
     @abstractmethod
     def find(self, kid: str | None) -> ScopedKey:

@@ -57,8 +57,9 @@ def decode_object(data: bytes) -> dict[str, Any]:
     try:
         text = data.decode("utf-8")
         value, end = _scan(text, 0) if text[:1] == "{" else _scan(text.lstrip(_BLANKS), 0)
-        _check_rest(text, end)
-        if "\\u" in text:  # which can write half of a character, on which others stumble later
+        if end != len(text):
+            _check_rest(text, end)
+        if "\\" in text:  # which can write half of a character, on which others stumble later
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError, StopIteration):
         raise JsonError("is not JSON, or not such as has one meaning") from None
@@ -68,7 +69,7 @@ def decode_object(data: bytes) -> dict[str, Any]:
 
 
 def _check_rest(text: str, end: int) -> None:
-    if end != len(text) and text.lstrip(_BLANKS)[end:].strip(_BLANKS):
+    if text.lstrip(_BLANKS)[end:].strip(_BLANKS):
         raise ValueError
 
 

@@ -20,6 +20,7 @@ from immure.errors import KeySourceError
 from immure.keymaterial.sources_http import split_url
 from immure.registry.scope import TENANT, KeyScope
 from immure.tokens.keyset import KeySet
+from immure.tokens.sources.addresses import plain_url
 from immure.tokens.sources.documents import Discovered, discovered, key_set
 from immure.tokens.sources.fetch import NotThereError, Page
 from immure.tokens.sources.remote import RemoteSource
@@ -57,6 +58,8 @@ class DiscoverySource(RemoteSource):
         KeySourceError: nothing would ever be fetched from there, or it is a template without ``at``.
     """
 
+    learns_address = True
+
     def __init__(
         self, issuer: str, *, at: str | None = None, jwks_hosts: Iterable[str] = (), **options: Any
     ) -> None:
@@ -69,10 +72,17 @@ class DiscoverySource(RemoteSource):
         self._elsewhere = at is not None
         self._places = well_known(at or issuer)
         self._hosts = {_place(at or issuer), *(_host(host) for host in jwks_hosts)}
+        self._address: str | None = None
+
+    @property
+    def address(self) -> str:
+        """See :attr:`KeySource.address`; that of the keys is known once the document was seen."""
+        return self._address or super().address
 
     def _load(self) -> tuple[KeySet, float | None]:
         place, document = self._document()
         found = self._checked(discovered(document.data, place), place)
+        self._address = plain_url(found.jwks_uri)
         keys = self._fetcher.fetch(found.jwks_uri)
         ages = [page.max_age for page in (document, keys) if page.max_age is not None]
         return key_set(keys.data, found.jwks_uri, self._issuer_of_keys(found)), min(ages, default=None)

@@ -17,14 +17,16 @@ import re
 import socket
 import ssl
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, urljoin
 
 from immure.errors import KeySourceError
 from immure.keymaterial.sources_http import _NAT64, _REDIRECTS, Address, HttpsFetcher, _Deadline
+from immure.tokens.sources.addresses import plain_url
 
 _DIRECTIVE: Final = re.compile(r'(?ai)(max-age|no-store|no-cache)(?:\s*=\s*"?(\d{1,10})"?)?\s*')
+_MOST_TOKEN: Final = 16 << 10
 _NOT_THERE: Final = (400, 401, 403, 404, 405, 410)
 #: Where clouds answer their machines, beside all of the link-local addresses.
 _METADATA: Final = frozenset(
@@ -71,6 +73,9 @@ class HttpsPages(Fetcher):
         allow_private_hosts: also connect to private addresses, but for link-local and metadata ones.
         allow_loopback: also fetch URLs that name this machine, then over http too.
         ca_file: PEM file of the certificates to trust instead of the system's.
+        token_file: file with a bearer token (RFC 6750) for servers that do not show their keys to everybody,
+            as that of Kubernetes; read anew for each document.
+        token_host: the only ``host`` or ``host:port`` that gets the token, over https.
         max_bytes: of a document.
         seconds: for one document, redirects included.
         max_redirects: on the same host and by the same scheme.
@@ -82,18 +87,44 @@ class HttpsPages(Fetcher):
     max_bytes: int = 1 << 20
     seconds: float = 10.0
     max_redirects: int = 3
+    token_file: str | None = None
+    token_host: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.token_file is None) != (self.token_host is None):
+            raise KeySourceError("a token needs a host that it is for, and the other way round")
 
     def fetch(self, url: str) -> Page:
         """See :meth:`Fetcher.fetch`."""
-        get = _PageFetcher(
-            self.allow_private_hosts, self.allow_loopback, self.max_bytes, self.seconds, self.max_redirects,
-            self.ca_file,
-        )  # fmt: skip
         try:
+            get = _PageFetcher(
+                self.allow_private_hosts, self.allow_loopback, self.max_bytes, self.seconds,
+                self.max_redirects, self.ca_file, self._token(url),
+            )  # fmt: skip
             body = get(url)
         except ValueError:  # urljoin on some redirects, the TLS library on some host names
             raise KeySourceError("leads to what is not a valid URL", path=url) from None
         return Page(bytes(body), body.max_age if isinstance(body, _Body) else None)
+
+    def _token(self, url: str) -> str | None:
+        """The token for this address; redirects lead to the same host only."""
+        if self.token_file is None or self.token_host is None:
+            return None
+        wanted = plain_url(f"https://{self.token_host}")
+        return _read_token(self.token_file) if plain_url(urljoin(url, "/")) == wanted else None
+
+
+def _read_token(path: str) -> str:
+    try:
+        with open(path, "rb") as stream:
+            token = stream.read(_MOST_TOKEN + 1).strip()
+    except (OSError, ValueError) as error:
+        raise KeySourceError(
+            f"the token cannot be read ({getattr(error, 'strerror', None)})", path=path
+        ) from None
+    if len(token) > _MOST_TOKEN or not re.fullmatch(rb"[A-Za-z0-9._~+/-]+=*", token):
+        raise KeySourceError("is not a bearer token (RFC 6750, section 2.1)", path=path)
+    return token.decode()
 
 
 def freshness(cache_control: str | None, age: str | None = None) -> float | None:
@@ -135,6 +166,7 @@ class _PageFetcher(HttpsFetcher):
     """The fetcher of key material, which keeps one header more and refuses a few addresses more."""
 
     ca_file: str | None = None
+    token: str | None = field(default=None, repr=False)
 
     def _get(self, parts: SplitResult, deadline: _Deadline) -> bytes | str:
         connection = http.client.HTTPConnection(parts.netloc, timeout=deadline.left)
@@ -142,6 +174,8 @@ class _PageFetcher(HttpsFetcher):
         try:
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             headers = {"Accept": "application/json, */*;q=0.5", "User-Agent": "immure", "Connection": "close"}
+            if self.token is not None:
+                headers["Authorization"] = f"Bearer {self.token}"
             connection.request("GET", target, headers=headers)
             return self._taken(connection.getresponse(), parts, deadline)
         finally:

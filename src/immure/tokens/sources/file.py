@@ -36,9 +36,15 @@ class FileSource(WatchedSource):
     def __init__(self, path: str | os.PathLike[str], *, issuer: str | None = None, **options: Any) -> None:
         self.path = os.fspath(path)
         self._issuer = issuer
+        self._address = os.path.realpath(self.path) if "\0" not in self.path else self.path
         self._data: bytes | None = None  # of the last good file
         self._seen: _Signature | None = None
         super().__init__(self.path, **options)
+
+    @property
+    def address(self) -> str:
+        """See :attr:`KeySource.address`; links are followed as they were when the source was made."""
+        return self._address
 
     def _changed(self) -> bool:
         seen, self._seen = self._seen, None

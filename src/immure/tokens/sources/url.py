@@ -6,6 +6,7 @@ from typing import Any
 
 from immure.keymaterial.sources_http import split_url
 from immure.tokens.keyset import KeySet
+from immure.tokens.sources.addresses import plain_url
 from immure.tokens.sources.documents import key_set
 from immure.tokens.sources.remote import RemoteSource
 
@@ -26,6 +27,12 @@ class UrlSource(RemoteSource):
         split_url(url, allow_loopback=True)
         super().__init__(url, **options)
         self._issuer = issuer
+        self._address = plain_url(url)
+
+    @property
+    def address(self) -> str:
+        """See :attr:`KeySource.address`."""
+        return self._address
 
     def _load(self) -> tuple[KeySet, float | None]:
         page = self._fetcher.fetch(self.name)
