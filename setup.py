@@ -1,4 +1,4 @@
-"""Builds the native kernels; everything else about the package stands in pyproject.toml."""
+"""Builds the kernels and the key holder's native part; the rest of the package stands in pyproject.toml."""
 
 from setuptools import setup
 
@@ -7,6 +7,7 @@ setup(
         "src/immure/scanning/kernels/build_words.py:ffi",
         "src/immure/scanning/kernels/build_ec.py:ffi",
         "src/immure/redact/prove/kernels/build_probe.py:ffi",
+        "src/immure/custody/keyholder/build_native.py:ffi",
     ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

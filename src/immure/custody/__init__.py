@@ -3,7 +3,7 @@
 >>> open_signer("vault:release")
 Traceback (most recent call last):
 ...
-immure.errors.SignerError: vault:…: key URIs begin with file: or pkcs11:
+immure.errors.SignerError: vault:…: key URIs begin with file: or pkcs11: or keyholder: or file+unsafe:
 """
 
 from __future__ import annotations
@@ -19,6 +19,18 @@ def _file(uri: str, pin: str | None, ask: Ask | None) -> Signer:
     return open_file(uri, pin, ask)
 
 
+def _unsafe(uri: str, pin: str | None, ask: Ask | None) -> Signer:
+    from immure.custody.unsafe_file import open_unsafe
+
+    return open_unsafe(uri, pin, ask)
+
+
+def _keyholder(uri: str, pin: str | None, ask: Ask | None) -> Signer:
+    from immure.custody.keyholder.signer import open_keyholder
+
+    return open_keyholder(uri, pin, ask)
+
+
 def _pkcs11(uri: str, pin: str | None, ask: Ask | None) -> Signer:
     from immure.custody.pkcs11_signer import open_pkcs11
 
@@ -26,4 +38,4 @@ def _pkcs11(uri: str, pin: str | None, ask: Ask | None) -> Signer:
 
 
 # what a scheme needs is loaded when a URI of that scheme is opened
-SCHEMES.update({"file": _file, "pkcs11": _pkcs11})
+SCHEMES.update({"file": _file, "pkcs11": _pkcs11, "keyholder": _keyholder, "file+unsafe": _unsafe})

@@ -1,0 +1,121 @@
+"""The holder for asyncio: many in flight, and what happens to them when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from immure.custody.keyholder import AsyncKeyHolder, KeyHolder
+from immure.custody.keyholder.errors import (
+    HolderGoneError,
+    HolderKeyError,
+    HolderPinError,
+    RefusedToSignError,
+)
+from immure.registry.state import KeyState
+
+from .making import CHEAP, ENTERPRISE, PIN, claims, rules
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    path = tmp_path_factory.mktemp("aio") / "own" / "keys.sealed"
+    with KeyHolder.create(path, [PIN], **CHEAP) as holder:
+        holder.generate("a", rules())
+        holder.generate("r", rules("RS256"), bits=2048)
+        holder.generate("n", rules(purposes=frozenset({"note"})))
+    return path
+
+
+def run(path, work, **options):
+    async def main():
+        async with await AsyncKeyHolder.start(path, [PIN], **(CHEAP | options)) as holder:
+            return await work(holder)
+
+    return asyncio.run(main())
+
+
+def test_many_in_flight(own):
+    async def work(holder):
+        tokens = await asyncio.gather(*(holder.sign_token("a", claims(sub=str(n))) for n in range(1000)))
+        assert len(set(tokens)) == 1000
+        assert len(await holder.sign("n", "note", b"a\n\n")) == 64
+        assert (await holder.status())["role"] == "sign"
+        return (await holder.list())["a"].signed
+
+    assert run(own, work) >= 1000
+
+
+def test_refusals(own):
+    async def work(holder):
+        with pytest.raises(RefusedToSignError, match="not for"):
+            await holder.sign_token("a", claims(iss=ENTERPRISE))
+        with pytest.raises(HolderKeyError):
+            await holder.sign_token("b", claims())
+        await holder.succeed("b", "a", bits=2048)
+        await holder.set_state("b", KeyState.ACTIVE)
+        assert await holder.sign_token("b", claims())
+
+    run(own, work)
+
+
+def test_a_wrong_pin(own):
+    async def main():
+        with pytest.raises(HolderPinError):
+            await AsyncKeyHolder.start(own, ["wrong"], **CHEAP)
+
+    asyncio.run(main())
+
+
+def test_in_flight_when_it_dies(own):
+    async def work(holder):
+        await holder.sign_token("r", claims())
+        asyncio.get_running_loop().call_later(0.05, os.kill, holder.pid, signal.SIGKILL)
+        made = await asyncio.gather(
+            *(holder.sign_token("r", claims()) for _ in range(4000)), return_exceptions=True
+        )
+        kinds = {type(one) for one in made}
+        assert kinds <= {str, HolderGoneError}
+        assert HolderGoneError in kinds
+        tokens = await asyncio.gather(*(holder.sign_token("a", claims()) for _ in range(20)))
+        assert len(tokens) == 20
+
+    run(own, work)
+
+
+def test_a_wedged_holder(own):
+    async def work(holder):
+        os.kill(holder.pid, signal.SIGSTOP)
+        with pytest.raises(HolderGoneError, match="did not answer"):
+            await holder.sign_token("a", claims())
+        assert await holder.sign_token("a", claims())
+
+    run(own, work, timeout=0.5)
+
+
+def test_who_gives_up_does_not_disturb_the_others(own):
+    async def work(holder):
+        tasks = [asyncio.create_task(holder.sign_token("a", claims())) for _ in range(50)]
+        await asyncio.sleep(0)
+        for one in tasks[::2]:
+            one.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(one.result() for one in tasks[1::2])
+        assert await holder.sign_token("a", claims())
+
+    run(own, work)
+
+
+def test_closed(own):
+    async def main():
+        holder = await AsyncKeyHolder.start(own, [PIN], **CHEAP)
+        await holder.aclose()
+        await holder.aclose()
+        for ask in (holder.list(), holder.sign_token("a", claims())):
+            with pytest.raises(HolderGoneError, match="is closed"):
+                await ask
+
+    asyncio.run(main())
