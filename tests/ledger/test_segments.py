@@ -12,30 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from immure.ledger.errors import LedgerError
-from immure.ledger.retention import needed, prunable
-from immure.ledger.row import Issued
-from immure.ledger.sealing import Sealer
+from immure.ledger.retention import needed, prunable, prune
 from immure.ledger.segments import check_segment, export, folder_of, read_segment, segments
-from immure.ledger.sqlite_store import SqliteLedger
-from ledger.making import ISSUER, OTHER, NoteKeyPair, T, Times, make_log, row
+from ledger.making import ISSUER, OTHER, House, T, row
 
 pq = pytest.importorskip("pyarrow.parquet", reason="NOT TESTED: pyarrow is not installed")
-
-
-class House:
-    def __init__(self, directory: Path) -> None:
-        self.times = Times()
-        self.store = SqliteLedger(directory / "ledger.db", create=True)
-        log = make_log(directory / "log", NoteKeyPair())
-        self.sealer = Sealer(self.store, log, time=self.times.now, monotonic=self.times.monotonic)
-
-    def some(self, count: int) -> list[Issued]:
-        return [row(issued_at=int(self.times.moment.timestamp())) for _ in range(count)]
-
-    def batch(self, *rows: Issued) -> None:
-        assert all(isinstance(one, int) for one in self.store.append(rows))
-        self.sealer.seal_all()
-        self.times.go(10)
 
 
 @pytest.fixture
@@ -87,7 +68,64 @@ def test_rows_that_are_gone(house: House, tmp_path: Path) -> None:
     house.store.prune(ISSUER, 1)
     with pytest.raises(LedgerError, match="not all there"):
         list(export(house.store, ISSUER, tmp_path / "out"))
-    assert list(folder_of(tmp_path / "out", ISSUER).iterdir()) == []
+    assert [one.name for one in folder_of(tmp_path / "out", ISSUER).iterdir()] == ["lock"]
+
+
+def test_two_who_export_at_once(house: House, tmp_path: Path) -> None:
+    """One of them is told so: two files with some of the same rows would be in the way for ever."""
+    house.batch(row())
+    first = export(house.store, ISSUER, tmp_path / "out", rows=1)
+    house.batch(row(issued_at=T + 10))
+    next(first)
+    with pytest.raises(LedgerError, match="another process exports"):
+        list(export(house.store, ISSUER, tmp_path / "out"))
+    assert names(first) == [(2, 2)]
+    assert names(export(house.store, ISSUER, tmp_path / "out")) == []
+
+
+def test_what_a_killed_export_has_left(house: House, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "out", ISSUER)
+    folder.mkdir(parents=True)
+    left = folder / ".000000000001-000000000001.parquet.x.part"
+    left.write_bytes(b"half")
+    house.batch(row())
+    assert names(export(house.store, ISSUER, tmp_path / "out")) == [(1, 1)]
+    assert not left.exists()
+
+
+def test_many_small_batches(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the log says of each is in the file: so there may not be too many of them."""
+    monkeypatch.setattr("immure.ledger.segments.BATCHES", 3)
+    for _ in range(7):
+        house.batch(*house.some(1))
+    assert names(export(house.store, ISSUER, tmp_path / "out")) == [(1, 3), (4, 6), (7, 7)]
+
+
+def test_pruned_before_the_first_export(house: House, tmp_path: Path) -> None:
+    for _ in range(3):
+        house.batch(*house.some(2))
+    prune(house.store, ISSUER, 2)
+    assert names(export(house.store, ISSUER, tmp_path / "out")) == [(3, 6)]
+
+
+def test_pruned_what_was_not_exported(house: House, tmp_path: Path) -> None:
+    """There is a hole then, and it is not passed over in silence."""
+    house.batch(*house.some(2))
+    list(export(house.store, ISSUER, tmp_path / "out"))
+    for _ in range(2):
+        house.batch(*house.some(2))
+    prune(house.store, ISSUER, 4)
+    with pytest.raises(LedgerError, match="not all there"):
+        list(export(house.store, ISSUER, tmp_path / "out"))
+
+
+def test_a_segment_under_another_name(house: House, tmp_path: Path) -> None:
+    house.batch(row(), row())
+    (segment,) = export(house.store, ISSUER, tmp_path / "out")
+    other = segment.path.with_name("000000000003-000000000004.parquet")
+    segment.path.rename(other)
+    with pytest.raises(LedgerError, match="not named"):
+        check_segment(other)
 
 
 def _altered(table: Any, what: str) -> Any:

@@ -35,6 +35,7 @@ def closed(store: LedgerStore, last: int, before: Batch | None = None, watermark
     _, root = root_of(store.rows(ISSUER, first, last))
     number, previous = (before.number + 1, before.digest) if before else (0, NONE_BEFORE)
     batch = Batch(ISSUER, number, first, last, watermark, root, previous)
+    store.close_until(ISSUER, watermark)
     store.add_batch(batch)
     return batch
 

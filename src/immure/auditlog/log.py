@@ -19,7 +19,7 @@ from immure.auditlog.entry import MAX_ENTRY_BYTES, Entry, encode_entry, parse_en
 from immure.auditlog.hashes import HashFile, quick_state
 from immure.auditlog.note import MAX_NOTE_BYTES, NoteKey, NoteSigner
 from immure.auditlog.proofs import ConsistencyProof, InclusionProof, prove_consistency, prove_inclusion
-from immure.auditlog.replay import State, is_broken_append, lines, replay
+from immure.auditlog.replay import State, is_broken_append, lines, lines_from_the_end, replay
 from immure.auditlog.storage import CHECKPOINT, ENTRIES, Storage
 from immure.auditlog.tree import EMPTY_ROOT, leaf_hash
 from immure.clock import Clock, now
@@ -128,6 +128,11 @@ class AuditLog:
         """How many entries there were when the log was opened or last appended to by this object."""
         return self._checkpoint.size
 
+    @property
+    def directory(self) -> Path:
+        """Where its files are."""
+        return self._storage.directory
+
     def checkpoint(self) -> Checkpoint:
         """The state that this object has seen last: :meth:`open` or :meth:`append` has held the log against
         it."""
@@ -140,6 +145,17 @@ class AuditLog:
             LogError: the file has been altered meanwhile, so that an entry cannot be read.
         """
         for index, offset, line in lines(self._storage, State(), self._checkpoint.size):
+            yield parse_entry(line, index=index, path=self._storage.path(ENTRIES), offset=offset)
+
+    def newest(self) -> Iterator[Entry]:
+        """All entries up to the checkpoint, the newest first: who looks for a late one need not read all.
+
+        Raises:
+            LogError: the file has been altered meanwhile, so that an entry cannot be read.
+        """
+        with self._mutex:
+            size, end = self._checkpoint.size, self._state.end
+        for index, offset, line in lines_from_the_end(self._storage, size, end):
             yield parse_entry(line, index=index, path=self._storage.path(ENTRIES), offset=offset)
 
     def inclusion_proof(self, index: int) -> InclusionProof:
@@ -186,6 +202,18 @@ class AuditLog:
         with self._mutex, self._storage.exclusive(self.lock_seconds):
             self._catch_up(self._key)
             return self._append(encode_entry(self._checkpoint.size, self._clock(), kind, body), signer)
+
+    def refresh(self) -> Checkpoint:
+        """Take over what others have appended, having seen that they have only appended.
+
+        Raises:
+            LogError: the log was opened to be read only, or it was altered.
+        """
+        if self._key is None:
+            raise LogError("the log was opened to be read only", path=str(self._storage.directory))
+        with self._mutex, self._storage.exclusive(self.lock_seconds):
+            self._catch_up(self._key)
+            return self._checkpoint
 
     def _catch_up(self, key: NoteKey) -> None:
         """Take over what others have appended meanwhile, and see that they have only appended."""

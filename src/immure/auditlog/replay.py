@@ -16,6 +16,8 @@ from immure.auditlog.storage import CHECKPOINT, ENTRIES, HASHES, Storage
 from immure.auditlog.tree import HASH_BYTES, Peaks, leaf_hash, stored_before
 from immure.errors import LogError
 
+_BLOCK = 1 << 16
+
 
 @dataclass
 class State:
@@ -46,6 +48,29 @@ def lines(storage: Storage, state: State, size: int) -> Iterator[tuple[int, int,
                 raise LogError(f"entry {index} of {size} {what}", path=path, offset=offset)
             yield index, offset, line[:-1]
             offset += len(line)
+
+
+def lines_from_the_end(storage: Storage, size: int, end: int) -> Iterator[tuple[int, int, bytes]]:
+    """As :func:`lines`, of the first ``size`` entries, which end at offset ``end``; the last one first.
+
+    Raises:
+        LogError: there are fewer, or a line is too long.
+    """
+    path, index, data = storage.path(ENTRIES), size, b""
+    while index:
+        start = end - len(data)
+        if start and b"\n" not in data[:-1]:  # where the last line begins is further ahead
+            if len(data) > MAX_ENTRY_BYTES + 1:
+                raise LogError(f"entry {index - 1} is longer than an entry may be", path=path, offset=start)
+            more = min(start, _BLOCK)
+            data = storage.read(ENTRIES, start - more, more) + data
+            continue
+        begin = data.rfind(b"\n", 0, max(len(data) - 1, 0)) + 1
+        line, data = data[begin:], data[:begin]
+        index, end = index - 1, end - len(line)
+        if line[-1:] != b"\n":
+            raise LogError(f"entry {index} of {size} {_end(line)}", path=path, offset=end)
+        yield index, end, line[:-1]
 
 
 def replay(

@@ -26,13 +26,13 @@ from immure.auditlog.checkpoint import Checkpoint, parse_checkpoint
 from immure.auditlog.cosignature import CosignatureKey, cosign
 from immure.auditlog.log import AuditLog
 from immure.auditlog.note import MAX_NOTE_BYTES, NoteKey, NoteSigner, decode_base64
-from immure.auditlog.proofs import MAX_SIZE, ConsistencyProof
+from immure.auditlog.proofs import ConsistencyProof
 from immure.auditlog.tree import EMPTY_ROOT, HASH_BYTES
 from immure.errors import LogError
 from immure.files import write_whole
 
-#: Hashes of the longest proof.
-_MOST_HASHES = MAX_SIZE.bit_length() + 1
+#: Hashes of the longest proof, as the protocol has it.
+_MOST_HASHES = 63
 #: Bytes of the longest body.
 MAX_BODY_BYTES = MAX_NOTE_BYTES + 64 * _MOST_HASHES + 64
 _OLD = re.compile(r"old (0|[1-9][0-9]{0,18})")
@@ -160,9 +160,12 @@ def ask_witness(log: AuditLog, old: int) -> bytes:
     Raises:
         LogError: the log was never of that size, or has been altered.
     """
+    checkpoint = log.checkpoint()
     proof = log.consistency_proof(old)
+    if proof.size != checkpoint.size:
+        raise LogError("the log was appended to at this moment", path=str(log.directory))
     lines = [f"old {old}", *(base64.b64encode(one).decode() for one in proof.hashes), "", ""]
-    return "\n".join(lines).encode() + log.checkpoint().note
+    return "\n".join(lines).encode() + checkpoint.note
 
 
 def witnessed(note: bytes, lines: str) -> bytes:

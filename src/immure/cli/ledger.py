@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from immure.cli.exit_codes import ExitCode
 from immure.cli.keygen import open_key
 from immure.cli.ledger_find import find
+from immure.cli.ledger_gap import gap
 from immure.cli.ledger_options import EXIT_CODES, FORMAT, KEY, LOG, PLACE, QUIET, time_words
+from immure.cli.ledger_progress import row_progress
+from immure.cli.ledger_seal import seal
 from immure.cli.ledger_verify import verify
 
 if TYPE_CHECKING:
-    from immure.auditlog import AuditLog
-    from immure.ledger.batch import Batch
+    from immure.ledger.store import LedgerStore
 
 _EPILOG = f"""
 PLACE is a file (SQLite) or postgresql://USER@HOST/DATABASE. DIR is the directory of the ledger's log.
@@ -29,6 +30,7 @@ Examples:
   immure ledger verify ledger.db --log ledger-log --log-key log.vkey --known kept.checkpoint
   immure ledger find ledger.db token.jwt
   immure ledger export ledger.db --to segments/
+  immure ledger gap ledger.db --log ledger-log --key file:log.key --reason 'disk lost, backup of 03:00'
   immure ledger retention --key-life 60 --token-life 1 --lag 365
 {EXIT_CODES}"""
 
@@ -81,6 +83,7 @@ def status(place: str, form: str) -> int:
                 "closed": one.closed,
                 "batches": one.batches,
                 "watermark": one.watermark,
+                "forgotten": one.forgotten,
             }
             for one in found
         ]
@@ -90,31 +93,11 @@ def status(place: str, form: str) -> int:
         click.echo(visible(one.issuer))
         click.echo(f"  tokens     {one.last:,}, of which {one.closed:,} are in {one.batches:,} batches")
         click.echo(f"  watermark  {time_words(one.watermark)}")
+        if one.forgotten:
+            click.echo(f"  pruned     rows from before {time_words(one.forgotten)}")
     if not found:
         click.echo("no token was recorded yet")
     return ExitCode.CLEAN
-
-
-@ledger.command(epilog=EXIT_CODES)
-@PLACE
-@LOG
-@KEY
-@click.option("--every", metavar="SECONDS", type=click.FloatRange(0.1), help="Go on, every so many seconds.")
-@QUIET
-def seal(place: str, log_path: str, uri: str, every: float | None, quiet: bool) -> int:
-    """Close a batch of each issuer: the log then knows its rows, and up to when the ledger is complete."""
-    from immure.ledger.opening import open_ledger
-    from immure.ledger.sealing import Sealer
-
-    with open_key(uri, quiet) as signer, open_ledger(place) as store:
-        sealer = Sealer(store, _open_log(log_path, signer))
-        while True:
-            for batch in sealer.seal_all():
-                if not quiet:
-                    click.echo(_words(batch))
-            if every is None:
-                return ExitCode.CLEAN
-            time.sleep(every)
 
 
 @ledger.command(epilog=EXIT_CODES)
@@ -140,20 +123,29 @@ def export(place: str, directory: str, quiet: bool) -> int:
               help="How many days of rows stay; immure ledger retention says how many must.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only say how many rows would go.")
 @QUIET
-def prune(place: str, keep: float, dry_run: bool, quiet: bool) -> int:
-    """Forget old rows, in whole batches. The log still has their roots, and exported segments their rows."""
+@click.option("--segments", metavar="DIR", type=click.Path(file_okay=False),
+              help="Only rows that were exported to there.")  # fmt: skip
+def prune(place: str, keep: float, dry_run: bool, segments: str | None, quiet: bool) -> int:
+    """Forget old rows, in whole batches. The log still has their roots, and exported segments their rows.
+
+    Tokens from that time are then "forgotten", as nobody can tell any more whether they were issued.
+    """
     from datetime import timedelta
 
     from immure import clock
     from immure.ledger.opening import open_ledger
     from immure.ledger.retention import prunable
+    from immure.ledger.retention import prune as forget
     from immure.scanning.report.words import visible
 
     before = clock.now() - timedelta(days=keep)
     with open_ledger(place) as store:
         for one in store.standings():
             last = prunable(store, one.issuer, before)
-            count = 0 if dry_run else store.prune(one.issuer, last)
+            if segments is not None:
+                last = min(last, _exported(store, one.issuer, segments))
+            with row_progress(quiet=quiet) as told:
+                count = 0 if dry_run else forget(store, one.issuer, last, told=told)
             if not quiet:
                 done = f"rows up to {last:,} would go" if dry_run else f"{count:,} rows are gone"
                 click.echo(f"{visible(one.issuer)}: {done}")
@@ -183,21 +175,15 @@ def retention(key_life: float, token_life: float, lag: float, form: str) -> int:
     return ExitCode.CLEAN
 
 
-def _open_log(path: str, signer: Any) -> AuditLog:
-    from immure.auditlog import AuditLog
-    from immure.custody.note_signer import NoteSigner
+def _exported(store: LedgerStore, issuer: str, directory: str) -> int:
+    """Up to which row of an issuer everything is in segments."""
+    from immure.ledger.segments import segments
 
-    origin = AuditLog.open(path, check=False).origin
-    return AuditLog.open(path, signer=NoteSigner(origin, signer), check=False)
-
-
-def _words(batch: Batch) -> str:
-    from immure.scanning.report.words import visible
-
-    rows = batch.last - batch.first + 1
-    mark = time_words(batch.watermark)
-    return f"{visible(batch.issuer)}: batch {batch.number}, {rows:,} rows, complete before {mark}"
+    found = segments(Path(directory), issuer, gaps=store.gaps(issuer))
+    return found[-1].last if found else 0
 
 
 ledger.add_command(verify)
 ledger.add_command(find)
+ledger.add_command(gap)
+ledger.add_command(seal)

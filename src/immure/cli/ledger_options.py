@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from immure.cli.keygen import KEY_HELP
+
+if TYPE_CHECKING:
+    from immure.auditlog import AuditLog
+    from immure.custody import Signer
 
 EXIT_CODES = """
 \b
@@ -33,3 +39,12 @@ def time_words(seconds: int) -> str:
     from immure.clock import to_rfc3339
 
     return to_rfc3339(datetime.fromtimestamp(seconds, UTC)) if seconds else "-"
+
+
+def open_log(path: str, signer: Signer) -> AuditLog:
+    """The ledger's log, to write to; its end only is held against its checkpoint."""
+    from immure.auditlog import AuditLog
+    from immure.custody.note_signer import NoteSigner
+
+    origin = AuditLog.open(path, check=False).origin
+    return AuditLog.open(path, signer=NoteSigner(origin, signer), check=False)

@@ -10,10 +10,14 @@ import click
 
 from immure.cli.exit_codes import ExitCode
 from immure.cli.ledger_options import EXIT_CODES, FORMAT, LOG, PLACE, QUIET, time_words
+from immure.cli.ledger_progress import row_progress
 from immure.cli.messages import say
+from immure.cli.witness_options import QUORUM, WITNESS_KEYS, require_witnessed
 
 if TYPE_CHECKING:
     from immure.auditlog import AuditLog
+    from immure.auditlog.witnessed import Witnessed
+    from immure.ledger.verify import Checked
 
 
 @click.command(epilog=EXIT_CODES)
@@ -25,10 +29,20 @@ if TYPE_CHECKING:
 @click.option("--known", metavar="CHECKPOINT", type=click.Path(), help="One kept from before.")
 @click.option("--segments", metavar="DIR", type=click.Path(file_okay=False),
               help="Hold exported segments against the log, too.")  # fmt: skip
+@WITNESS_KEYS
+@QUORUM
 @FORMAT
 @QUIET
 def verify(
-    place: str, log_path: str, log_key: str, known: str | None, segments: str | None, form: str, quiet: bool
+    place: str,
+    log_path: str,
+    log_key: str,
+    known: str | None,
+    segments: str | None,
+    witness_lines: tuple[str, ...],
+    quorum: int | None,
+    form: str,
+    quiet: bool,
 ) -> int:
     """Hold every row against the log, and the log against its signed checkpoint."""
     from immure.cli.log import read_key, read_known
@@ -36,14 +50,14 @@ def verify(
     from immure.ledger.errors import LedgerError
     from immure.ledger.opening import open_ledger
     from immure.ledger.verify import verify_ledger
-    from immure.scanning.report.words import visible
 
     key = read_key(log_key)
     kept = None if known is None else read_known(known, key)
-    with open_ledger(place) as store:
+    with open_ledger(place) as store, row_progress(quiet=quiet) as told:
         try:
-            entries = _verified(log_path, key, kept)
-            found = verify_ledger(store, entries.entries())
+            seen = require_witnessed(log_path, key, witness_lines, quorum)
+            entries = _verified(log_path, key, kept, seen)
+            found = verify_ledger(store, entries.entries(), told=told)
             exported = 0 if segments is None else _check_segments(segments, entries)
         except (LedgerError, LogError) as error:
             if _is_unreadable(error):
@@ -53,49 +67,84 @@ def verify(
             else:
                 say(f"ALTERED: {error}")
             return ExitCode.FINDINGS
-    rows = [
-        {
-            "issuer": one.issuer,
-            "rows": one.rows,
-            "batches": one.batches,
-            "pruned": one.pruned,
-            "open": one.open,
-            "watermark": one.watermark,
-        }
-        for one in found
-    ]
     if form == "json":
-        click.echo(json.dumps({"verified": True, "issuers": rows, "segments": exported}, indent=1))
+        plain = {"verified": True, "issuers": [_plain(one) for one in found], "segments": exported}
+        click.echo(json.dumps({**plain, "witnessed": _plain_witnessed(seen)}, indent=1))
     elif not quiet:
         for one in found:
-            click.echo(visible(one.issuer))
-            click.echo(f"  {one.rows:,} rows in {one.batches:,} batches are as they were written down")
-            click.echo(f"  {one.pruned:,} of them were pruned; {one.open:,} more are not in a batch yet")
-            click.echo(f"  complete before {time_words(one.watermark)}")
+            _print(one)
         if segments is not None:
             click.echo(f"{exported:,} segments are as they were written")
+        if seen is not None:
+            words = f"{len(seen.seen)} witnesses, the last at {time_words(seen.time)}"
+            click.echo(
+                f"{seen.checkpoint.size:,} of {len(entries):,} entries of the log were seen by {words}"
+            )
     return ExitCode.CLEAN
 
 
-def _verified(path: str, key: Any, known: Any) -> AuditLog:
+def _plain(one: Checked) -> dict[str, Any]:
+    return {
+        "issuer": one.issuer,
+        "rows": one.rows,
+        "batches": one.batches,
+        "pruned": one.pruned,
+        "lost": one.lost,
+        "unproven": one.unproven,
+        "open": one.open,
+        "watermark": one.watermark,
+        "gaps": [{**gap.body(), "entry": gap.entry} for gap in one.gaps],
+    }
+
+
+def _plain_witnessed(seen: Witnessed | None) -> dict[str, Any] | None:
+    return None if seen is None else {"size": seen.checkpoint.size, "by": dict(seen.seen)}
+
+
+def _print(one: Checked) -> None:
+    from immure.scanning.report.words import visible
+
+    click.echo(visible(one.issuer))
+    proven = one.rows - one.lost - one.unproven
+    click.echo(f"  {proven:,} rows in {one.batches:,} batches are as they were written down")
+    click.echo(f"  {one.pruned:,} of them were pruned; {one.open:,} more are not in a batch yet")
+    for gap in one.gaps:
+        click.echo(f"  GAP: {visible(gap.words())}")
+    if one.lost or one.unproven:
+        click.echo(f"  {one.lost:,} rows were lost in gaps, and of {one.unproven:,} nothing can be proved")
+    click.echo(f"  complete before {time_words(one.watermark)}{' but for the gaps' if one.gaps else ''}")
+
+
+def _verified(path: str, key: Any, known: Any, seen: Witnessed | None) -> AuditLog:
+    """The log, which continues the checkpoints that somebody kept and that witnesses have signed."""
     from immure.auditlog import AuditLog, verify_log
 
     verify_log(path, public_key=key, known=known)
-    return AuditLog.open(path)
+    return AuditLog.open(path, known=None if seen is None else seen.checkpoint)
 
 
 def _check_segments(directory: str, log: AuditLog) -> int:
+    """How many there are; each is as the log says, none is missing between others."""
     from immure.ledger.batch import KIND
     from immure.ledger.errors import LedgerError
-    from immure.ledger.segments import check_segment
+    from immure.ledger.gap import gaps
+    from immure.ledger.segments import check_segment, folder_of
+    from immure.ledger.segments import segments as those_of
 
     logged = {entry.index: entry.body for entry in log.entries() if entry.kind == KIND}
-    paths = sorted(Path(directory).glob("*/*.parquet"))
-    for path in paths:
-        for batch in check_segment(path):
-            if logged.get(-1 if batch.entry is None else batch.entry) != batch.body():
-                raise LedgerError(f"batch {batch.number} is not the one that the log has", path=str(path))
-    return len(paths)
+    declared = list(gaps(log.entries()))
+    paths = set(Path(directory).glob("*/*.parquet"))
+    for name in sorted({str(body["issuer"]) for body in logged.values()}):
+        found = those_of(Path(directory), name, gaps=[one for one in declared if one.issuer == name])
+        for segment in found:
+            for batch in check_segment(segment.path):
+                if logged.get(-1 if batch.entry is None else batch.entry) != batch.body():
+                    words = f"batch {batch.number} is not the one that the log has"
+                    raise LedgerError(words, path=str(segment.path))
+            paths.discard(folder_of(Path(directory), name) / segment.path.name)
+    if paths:
+        raise LedgerError("is no segment of an issuer that the log has", path=str(min(paths)))
+    return len(set(Path(directory).glob("*/*.parquet")))
 
 
 def _is_unreadable(error: BaseException) -> bool:

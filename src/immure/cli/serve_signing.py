@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _EPILOG = """
 Each issuer has its endpoints under its own URL: token, revoke, introspect, jwks, and the discovery documents.
 Events go to standard error, one line of JSON each: refusals with their codes, never what a client sent.
-/healthz, /readyz, /metrics and /openapi.json are the service's; a proxy in front should keep /metrics to itself.
+/healthz, /readyz, /metrics and /openapi.json are the service's; a proxy in front keeps /metrics to itself.
 
 SIGTERM stops it when what is in hand is answered. SIGHUP has it read clients, audiences, users and lifetimes
 again; settings that are wrong, or need a new start, change nothing, and the journal says so.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
-from immure.auditlog.canonical import JSON, canonical
+from immure.auditlog.canonical import JSON, MAX_INTEGER, canonical
 from immure.auditlog.tree import HASH_BYTES, Peaks, leaf_hash
 from immure.ledger.errors import LedgerError
-from immure.ledger.row import Issued
+from immure.ledger.row import MOST_ISSUER, Issued
 
 #: What the log calls an entry that closes a batch.
 KIND: Final = "ledger.batch"
@@ -80,16 +80,45 @@ class Batch:
 def _plain(body: Any) -> tuple[str, int, int, int, int]:
     """Issuer and numbers of what the log says; raises ValueError, or what a wrong type raises."""
     number, first, last, watermark = (body[name] for name in ("number", "first", "last", "watermark"))
-    if set(body) != _MEMBERS or not isinstance(body["issuer"], str):
+    if set(body) != _MEMBERS or not is_issuer(body["issuer"]):
         raise ValueError("other members")
-    if any(type(one) is not int or one < 0 for one in (number, first, last, watermark)):
+    if any(type(one) is not int or not 0 <= one <= MAX_INTEGER for one in (number, first, last, watermark)):
         raise ValueError("other types")
     return body["issuer"], number, first, last, watermark
 
 
-def root_of(rows: Iterable[tuple[int, Issued]]) -> tuple[int, bytes]:
-    """How many rows there are, and the root of the tree over them."""
-    peaks = Peaks()
+def is_issuer(name: object) -> bool:
+    """Whether this can be the name of an issuer."""
+    return isinstance(name, str) and 0 < len(name) <= MOST_ISSUER
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What rows come to.
+
+    Attributes:
+        count: how many there are.
+        root: of the tree over them.
+        oldest: the least ``iat``, and ``sequence`` of the row that has it; None if there are no rows.
+    """
+
+    count: int
+    root: bytes
+    oldest: int | None = None
+    sequence: int = 0
+
+
+def tally(rows: Iterable[tuple[int, Issued]]) -> Tally:
+    """Go through rows, which need not be in memory together."""
+    peaks, oldest, place = Peaks(), None, 0
     for sequence, row in rows:
         peaks.add(leaf_hash(row.leaf(sequence)))
-    return peaks.size, peaks.root()
+        if oldest is None or row.issued_at < oldest:
+            oldest, place = row.issued_at, sequence
+    return Tally(peaks.size, peaks.root(), oldest, place)
+
+
+def root_of(rows: Iterable[tuple[int, Issued]]) -> tuple[int, bytes]:
+    """How many rows there are, and the root of the tree over them."""
+    found = tally(rows)
+    return found.count, found.root

@@ -17,10 +17,26 @@ class LedgerBusyError(LedgerError):
     code = "ledger-busy"
 
 
+class LedgerBehindError(LedgerError):
+    """The log, or a witness, has more than the ledger: an older copy was put in its place.
+
+    What was issued since the copy is not there any more and would look forged, so that nothing may be issued
+    until the newest copy is back, or the gap is declared (:mod:`immure.ledger.gap`).
+    """
+
+    code = "ledger-behind"
+
+
 class SealingBusyError(LedgerError):
     """Somebody else closes batches at this moment, which is as good."""
 
     code = "ledger-sealing"
+
+
+class ClockDoubtError(LedgerError):
+    """The clock may be wrong. A watermark ahead of time cannot be taken back; so no batch is closed by it."""
+
+    code = "ledger-clock"
 
 
 class LedgerRowError(LedgerError):
@@ -34,6 +50,17 @@ class WatermarkError(LedgerRowError):
 
     Below its watermark a ledger is complete: what is not there was never issued. So nothing is added there;
     sign again, with the time of now.
+
+    Attributes:
+        late: seconds from its ``iat`` to the watermark.
     """
 
     code = "ledger-watermark"
+
+    def __init__(self, late: int, *, path: str | None = None) -> None:
+        super().__init__(
+            f"the token says it is from {late} s before the watermark: it took too long to get here, or the "
+            "clock of this machine is behind that of the one which closes batches",
+            path=path,
+        )
+        self.late = late

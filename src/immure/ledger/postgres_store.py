@@ -11,20 +11,21 @@ ones find a new connection. The password is best left out of the URL, in ``PGPAS
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from immure.ledger.batch import Batch
 from immure.ledger.errors import LedgerError, SealingBusyError, WatermarkError
+from immure.ledger.gap import Gap
+from immure.ledger.postgres_layout import CREATE, LAYOUT
 from immure.ledger.row import Issued, row_from
-from immure.ledger.store import LedgerStore, Standing, follows
+from immure.ledger.store import MOST_ISSUERS, LedgerStore, Standing, check_batch, follows
 
 if TYPE_CHECKING:
     import psycopg
 
-_LAYOUT: Final = 1
 _PAGE: Final = 4096
 #: Names our locks among those of others (pg_advisory_lock): who makes the tables, who closes batches.
 _MAKING, _SEALING = 0x494D4C47_0001, 0x494D4C47_0002
@@ -34,65 +35,12 @@ _OPTIONS: Final = {
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "60s",
     "client_encoding": "UTF8",
+    "default_transaction_isolation": "read\\ committed",  # a lock shows what others wrote before it
 }
 _COLUMNS: Final = "digest, kid, sub, aud, tenant, client, iat, exp, session"
+_STANDING: Final = "name, last, closed, batches, watermark, forgotten"
+_INSERT_BATCH: Final = "INSERT INTO immure_ledger_batches VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
 _BATCH: Final = "number, first, last, watermark, root, previous, entry"
-
-_CREATE: Final = """
-CREATE TABLE immure_ledger_layout (version integer NOT NULL);
-INSERT INTO immure_ledger_layout VALUES (1);
-CREATE TABLE immure_ledger_issuers (
-    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    name text NOT NULL UNIQUE,
-    last bigint NOT NULL DEFAULT 0,
-    closed bigint NOT NULL DEFAULT 0,
-    batches bigint NOT NULL DEFAULT 0,
-    watermark bigint NOT NULL DEFAULT 0
-);
-CREATE TABLE immure_ledger_tokens (
-    issuer integer NOT NULL REFERENCES immure_ledger_issuers,
-    seq bigint NOT NULL,
-    digest bytea NOT NULL,
-    kid text NOT NULL,
-    sub text NOT NULL,
-    aud text NOT NULL,
-    tenant text NOT NULL,
-    client text NOT NULL,
-    iat bigint NOT NULL,
-    exp bigint NOT NULL,
-    session text NOT NULL,
-    PRIMARY KEY (issuer, seq)
-);
-CREATE TABLE immure_ledger_batches (
-    issuer integer NOT NULL REFERENCES immure_ledger_issuers,
-    number bigint NOT NULL,
-    first bigint NOT NULL,
-    last bigint NOT NULL,
-    watermark bigint NOT NULL,
-    root bytea NOT NULL,
-    previous bytea NOT NULL,
-    entry bigint,
-    PRIMARY KEY (issuer, number)
-);
-CREATE FUNCTION immure_ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'immure_ledger_tokens' THEN
-        IF OLD.seq <= (
-            SELECT coalesce(max(last), 0) FROM immure_ledger_batches
-            WHERE issuer = OLD.issuer AND entry IS NOT NULL
-        ) THEN
-            RETURN OLD;
-        END IF;
-    END IF;
-    RAISE EXCEPTION 'rows and batches of the ledger are kept as they are';
-END $$;
-CREATE TRIGGER tokens_stay BEFORE UPDATE OR DELETE ON immure_ledger_tokens
-    FOR EACH ROW EXECUTE FUNCTION immure_ledger_refuse();
-CREATE TRIGGER tokens_are_kept BEFORE TRUNCATE ON immure_ledger_tokens
-    FOR EACH STATEMENT EXECUTE FUNCTION immure_ledger_refuse();
-CREATE TRIGGER batches_are_kept BEFORE DELETE ON immure_ledger_batches
-    FOR EACH ROW EXECUTE FUNCTION immure_ledger_refuse();
-"""
 
 
 class PostgresLedger(LedgerStore):
@@ -127,11 +75,13 @@ class PostgresLedger(LedgerStore):
             if _there(cursor.fetchone())[0] is None:
                 if not create:
                     raise LedgerError("has no ledger in it", path=self.path)
-                cursor.execute(_CREATE)
-            cursor.execute("SELECT version FROM immure_ledger_layout")
-            (version,) = _there(cursor.fetchone())
-        if version != _LAYOUT:
-            raise LedgerError(f"has layout {version}; this version of Immure knows {_LAYOUT}", path=self.path)
+                cursor.execute(CREATE)
+            cursor.execute("SELECT version, current_setting('server_encoding') FROM immure_ledger_layout")
+            version, encoding = _there(cursor.fetchone())
+        if encoding != "UTF8":  # a row that it cannot hold would keep all others from being written
+            raise LedgerError(f"has the encoding {encoding}, and a ledger needs UTF8", path=self.path)
+        if version != LAYOUT:
+            raise LedgerError(f"has layout {version}; this version of Immure knows {LAYOUT}", path=self.path)
 
     # --- rows ---
 
@@ -141,27 +91,40 @@ class PostgresLedger(LedgerStore):
         columns = f"issuer, seq, {_COLUMNS}"
         with self._transaction() as cursor:
             # always in the same order, so that two front ends never wait for one another
-            standing = {name: self._issuer(cursor, name) for name in sorted({row.issuer for row in rows})}
+            standing = {name: self._take(cursor, name) for name in sorted({row.issuer for row in rows})}
             with cursor.copy(f"COPY immure_ledger_tokens ({columns}) FROM STDIN") as copy:
                 for row in rows:
                     state = standing[row.issuer]
+                    if isinstance(state, LedgerError):
+                        outcomes.append(state)
+                        continue
                     if row.issued_at < state[2]:
-                        outcomes.append(
-                            WatermarkError("the ledger is closed up to a later time", path=self.path)
-                        )
+                        outcomes.append(WatermarkError(state[2] - row.issued_at, path=self.path))
                         continue
                     state[1] += 1
                     outcomes.append(state[1])
                     copy.write_row((state[0], state[1], *row.cells()))
-            for number, last, _ in standing.values():
-                cursor.execute("UPDATE immure_ledger_issuers SET last = %s WHERE id = %s", (last, number))
+            for state in standing.values():
+                if not isinstance(state, LedgerError):
+                    cursor.execute(
+                        "UPDATE immure_ledger_issuers SET last = %s WHERE id = %s", (state[1], state[0])
+                    )
         return outcomes
 
-    @staticmethod
-    def _issuer(cursor: psycopg.Cursor[Any], name: str) -> list[int]:
+    def _take(self, cursor: psycopg.Cursor[Any], name: str) -> list[int] | LedgerError:
+        try:
+            return self._issuer(cursor, name)
+        except LedgerError as error:  # too many issuers: no harm to the others
+            return error
+
+    def _issuer(self, cursor: psycopg.Cursor[Any], name: str) -> list[int]:
+        """Number, last row and watermark of an issuer, whose row is locked until the transaction ends."""
         query = "SELECT id, last, watermark FROM immure_ledger_issuers WHERE name = %s FOR UPDATE"
         found = cursor.execute(query, (name,)).fetchone()
         if found is None:
+            (count,) = _there(cursor.execute("SELECT count(*) FROM immure_ledger_issuers").fetchone())
+            if count >= MOST_ISSUERS:
+                raise LedgerError(f"has {MOST_ISSUERS} issuers, and takes no more", path=self.path)
             cursor.execute(
                 "INSERT INTO immure_ledger_issuers (name) VALUES (%s) ON CONFLICT DO NOTHING", (name,)
             )
@@ -183,19 +146,26 @@ class PostgresLedger(LedgerStore):
                 yield sequence, row_from(issuer, cells, self.path)
             first = page[-1][0] + 1
 
-    def find(self, digest: bytes) -> list[tuple[int, Issued]]:
-        """See :meth:`LedgerStore.find`. Goes through all rows: an index would make every append slower."""
+    def matching(self, issuer: str, first: int, last: int, digest: bytes) -> list[tuple[int, Issued]]:
+        """See :meth:`LedgerStore.matching`."""
         found = self._all(
-            f"SELECT seq, name, {_COLUMNS} FROM immure_ledger_tokens"  # noqa: S608
-            " JOIN immure_ledger_issuers ON id = issuer WHERE digest = %s LIMIT 100",
-            (digest,),
+            f"SELECT seq, {_COLUMNS} FROM immure_ledger_tokens"  # noqa: S608
+            " WHERE issuer = %s AND seq BETWEEN %s AND %s AND digest = %s LIMIT 100",
+            (self._number(issuer), first, last, digest),
         )
-        return [(sequence, row_from(name, cells, self.path)) for sequence, name, *cells in found]
+        return [(sequence, row_from(issuer, cells, self.path)) for sequence, *cells in found]
 
     def prune(self, issuer: str, last: int) -> int:
         """See :meth:`LedgerStore.prune`."""
         number = self._number(issuer)
         with self._transaction() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            cursor.execute(
+                "UPDATE immure_ledger_issuers SET forgotten = greatest(forgotten, (SELECT"
+                " coalesce(max(iat), -1) + 1 FROM immure_ledger_tokens WHERE issuer = %s AND seq <= %s))"
+                " WHERE id = %s",
+                (number, last, number),
+            )
             cursor.execute("DELETE FROM immure_ledger_tokens WHERE issuer = %s AND seq <= %s", (number, last))
             return cursor.rowcount
 
@@ -203,7 +173,7 @@ class PostgresLedger(LedgerStore):
 
     def standings(self) -> list[Standing]:
         """See :meth:`LedgerStore.standings`."""
-        query = "SELECT name, last, closed, batches, watermark FROM immure_ledger_issuers"
+        query = f"SELECT {_STANDING} FROM immure_ledger_issuers"  # noqa: S608
         return sorted((Standing(*row) for row in self._all(query, ())), key=lambda one: one.issuer)
 
     def close_until(self, issuer: str, watermark: int) -> Standing:
@@ -211,8 +181,8 @@ class PostgresLedger(LedgerStore):
         with self._transaction() as cursor:
             number = self._issuer(cursor, issuer)[0]
             row = cursor.execute(
-                "UPDATE immure_ledger_issuers SET watermark = greatest(watermark, %s) WHERE id = %s"
-                " RETURNING name, last, closed, batches, watermark",
+                "UPDATE immure_ledger_issuers SET watermark = greatest(watermark, %s) WHERE id = %s"  # noqa: S608
+                f" RETURNING {_STANDING}",
                 (watermark, number),
             ).fetchone()
         return Standing(*_there(row))
@@ -220,29 +190,53 @@ class PostgresLedger(LedgerStore):
     def add_batch(self, batch: Batch) -> None:
         """See :meth:`LedgerStore.add_batch`."""
         with self._transaction() as cursor:
-            number = self._issuer(cursor, batch.issuer)[0]
-            row = cursor.execute(
-                f"SELECT {_BATCH} FROM immure_ledger_batches WHERE issuer = %s ORDER BY number DESC LIMIT 1",  # noqa: S608
-                (number,),
-            ).fetchone()
-            if not follows(batch, None if row is None else _batch(batch.issuer, row)):
-                raise LedgerError(f"batch {batch.number} does not follow the last one", path=self.path)
-            cursor.execute(
-                "INSERT INTO immure_ledger_batches VALUES (%s, %s, %s, %s, %s, %s, %s, NULL)",
-                (
-                    number,
-                    batch.number,
-                    batch.first,
-                    batch.last,
-                    batch.watermark,
-                    batch.root,
-                    batch.previous,
-                ),
-            )
+            number, *standing = self._issuer(cursor, batch.issuer)
+            check_batch(batch, self._last(cursor, batch.issuer, number), standing, self.path)
+            cursor.execute(_INSERT_BATCH, (number, *_cells(batch), None))
             cursor.execute(
                 "UPDATE immure_ledger_issuers SET closed = %s, batches = %s WHERE id = %s",
                 (batch.last, batch.number + 1, number),
             )
+
+    def adopt(self, batches: Iterable[Batch]) -> None:
+        """See :meth:`LedgerStore.adopt`."""
+        with self._transaction() as cursor:
+            for batch in batches:
+                number = self._issuer(cursor, batch.issuer)[0]
+                if not follows(batch, self._last(cursor, batch.issuer, number)):
+                    raise LedgerError(f"batch {batch.number} does not follow the last one", path=self.path)
+                cursor.execute(_INSERT_BATCH, (number, *_cells(batch), batch.entry))
+                cursor.execute(
+                    "UPDATE immure_ledger_issuers SET last = greatest(last, %s), closed = %s, batches = %s,"
+                    " watermark = greatest(watermark, %s) WHERE id = %s",
+                    (batch.last, batch.last, batch.number + 1, batch.watermark, number),
+                )
+
+    def add_gap(self, gap: Gap) -> None:
+        """See :meth:`LedgerStore.add_gap`."""
+        with self._transaction() as cursor:
+            number = self._issuer(cursor, gap.issuer)[0]
+            cursor.execute(
+                "INSERT INTO immure_ledger_gaps (issuer, start, until, first, last, reason)"
+                " VALUES (%s, %s, %s, %s, %s, %s)",
+                (number, gap.start, gap.end, gap.first, gap.last, gap.reason),
+            )
+
+    def gaps(self, issuer: str) -> list[Gap]:
+        """See :meth:`LedgerStore.gaps`."""
+        query = (
+            "SELECT start, until, gaps.first, gaps.last, reason FROM immure_ledger_gaps gaps"
+            " JOIN immure_ledger_issuers issuers ON issuers.id = issuer WHERE name = %s ORDER BY gaps.id"
+        )
+        return [Gap(issuer, *row) for row in self._all(query, (issuer,))]
+
+    @staticmethod
+    def _last(cursor: psycopg.Cursor[Any], issuer: str, number: int) -> Batch | None:
+        row = cursor.execute(
+            f"SELECT {_BATCH} FROM immure_ledger_batches WHERE issuer = %s ORDER BY number DESC LIMIT 1",  # noqa: S608
+            (number,),
+        ).fetchone()
+        return None if row is None else _batch(issuer, row)
 
     def logged(self, batch: Batch, entry: int) -> None:
         """See :meth:`LedgerStore.logged`."""
@@ -277,7 +271,8 @@ class PostgresLedger(LedgerStore):
             try:
                 yield
             finally:
-                self._one("SELECT pg_advisory_unlock(%s)", (_SEALING,))
+                with suppress(LedgerError):  # the lock went with the connection
+                    self._one("SELECT pg_advisory_unlock(%s)", (_SEALING,))
         finally:
             self._sealing.release()
 
@@ -330,6 +325,10 @@ class PostgresLedger(LedgerStore):
 def _batch(issuer: str, row: Sequence[Any]) -> Batch:
     number, first, last, watermark, root, previous, entry = row
     return Batch(issuer, number, first, last, watermark, bytes(root), bytes(previous), entry)
+
+
+def _cells(batch: Batch) -> tuple[object, ...]:
+    return batch.number, batch.first, batch.last, batch.watermark, batch.root, batch.previous
 
 
 def _there(row: Any) -> Any:

@@ -13,9 +13,13 @@ token can only be called "never issued" by those who still know what was.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from immure.ledger.errors import LedgerError
-from immure.ledger.store import LedgerStore
+from immure.ledger.store import LedgerStore, Told, nobody
+
+#: Rows that are forgotten in one transaction, or a batch more.
+_AT_ONCE: Final = 20_000
 
 
 def needed(*, key_life: timedelta, token_life: timedelta, lag: timedelta) -> timedelta:
@@ -47,6 +51,24 @@ def prunable(store: LedgerStore, issuer: str, before: datetime) -> int:
             break
         last = batch.last
     return last
+
+
+def prune(store: LedgerStore, issuer: str, last: int, *, told: Told = nobody) -> int:
+    """Forget rows up to ``last``, the end of a batch; batch by batch, so that nobody who records a row waits
+    long, and who is killed meanwhile leaves whole batches.
+
+    Returns:
+        How many rows there were.
+    """
+    count = reached = 0
+    for batch in store.batches(issuer):
+        if batch.last > last:
+            break
+        if batch.last - reached >= _AT_ONCE or batch.last == last:
+            count += store.prune(issuer, batch.last)
+            reached = batch.last
+            told(reached, last)
+    return count
 
 
 def _newest(store: LedgerStore, issuer: str, first: int, last: int) -> int:

@@ -13,26 +13,33 @@ Needs pyarrow: ``pip install 'immure[parquet]'``.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 from immure.files import replacing
 from immure.ledger.batch import Batch, root_of
 from immure.ledger.errors import LedgerError
+from immure.ledger.gap import Gap
 from immure.ledger.row import Issued
 from immure.ledger.store import LedgerStore
 
 #: Rows of one file, unless a single batch has more.
 ROWS: Final = 1_000_000
-_GROUP: Final = 65_536
+#: Batches of one file: what the log says of each is in its metadata.
+BATCHES: Final = 1000
+_GROUP: Final = 16_384
 _METADATA: Final = b"immure.ledger"
 _NAME: Final = re.compile(r"([0-9]{12})-([0-9]{12})\.parquet")
-_MOST_BYTES: Final = 1 << 20
+_MOST_BYTES: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,55 +56,102 @@ def folder_of(directory: Path, issuer: str) -> Path:
     return directory / hashlib.sha256(issuer.encode()).hexdigest()[:16]
 
 
-def segments(directory: Path, issuer: str) -> list[Segment]:
+def segments(directory: Path, issuer: str, *, gaps: Sequence[Gap] = ()) -> list[Segment]:
     """The segments of an issuer, in order.
+
+    Args:
+        gaps: that were declared: rows that are in these may be in no segment.
 
     Raises:
         LedgerError: one is missing between others, or two overlap.
     """
     folder = folder_of(directory, issuer)
     found = sorted(path for path in folder.glob("*.parquet") if _NAME.fullmatch(path.name))
-    made, last = [], None
+    made: list[Segment] = []
     for path in found:
-        first, end = path.stem.split("-")
-        segment = Segment(path, int(first), int(end))
-        if last is not None and segment.first != last + 1:
+        first, last = (int(part) for part in path.stem.split("-"))
+        after = made[-1].last + 1 if made else first
+        if first != after and (first < after or not _is_lost(after, first - 1, gaps)):
             raise LedgerError(
-                f"begins at row {segment.first}, and the one before ends at {last}", path=str(path)
+                f"begins at row {first}, and the one before ends at {after - 1}", path=str(path)
             )
-        made.append(segment)
-        last = segment.last
+        made.append(Segment(path, first, last))
     return made
 
 
 def export(store: LedgerStore, issuer: str, directory: Path, *, rows: int = ROWS) -> Iterator[Segment]:
-    """Write the batches that no segment has yet, and that the log has.
+    """Write the batches that no segment has yet, and that the log has. Batches that are not whole because of
+    a gap that was declared are left out, and so are those that were pruned before the first export.
 
     Args:
         rows: of one file, unless one batch has more.
 
     Raises:
-        LedgerError: pyarrow is not installed, a file cannot be written, or rows are missing.
+        LedgerError: pyarrow is not installed, a file cannot be written, rows are missing, or somebody else
+            exports at this moment.
     """
     folder = folder_of(directory, issuer)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LedgerError(error.strerror or "cannot be made", path=str(folder)) from error
-    there = segments(directory, issuer)
-    start = there[-1].last + 1 if there else 1
+    with _alone(folder):
+        gaps = store.gaps(issuer)
+        there = segments(directory, issuer, gaps=gaps)
+        start = there[-1].last + 1 if there else _oldest(store, issuer)
+        for group in _groups(store, issuer, start, rows, gaps):
+            yield _write(store, group, folder)
+
+
+def _groups(
+    store: LedgerStore, issuer: str, start: int, rows: int, gaps: Sequence[Gap]
+) -> Iterator[list[Batch]]:
+    """Batches that go into one file each."""
     group: list[Batch] = []
     for batch in store.batches(issuer):
         if batch.entry is None:
             break  # the newest, which is being closed at this moment
         if batch.last < start or batch.last < batch.first:
             continue
-        if group and batch.last - group[0].first >= rows:
-            yield _write(store, group, folder)
+        lost = _is_lost(batch.first, batch.last, gaps)
+        if group and (lost or batch.last - group[0].first >= rows or len(group) == BATCHES):
+            yield group
             group = []
-        group.append(batch)
+        if not lost:
+            group.append(batch)
     if group:
-        yield _write(store, group, folder)
+        yield group
+
+
+def _is_lost(first: int, last: int, gaps: Sequence[Gap]) -> bool:
+    return any(gap.first <= first and last <= gap.last for gap in gaps)
+
+
+def _oldest(store: LedgerStore, issuer: str) -> int:
+    """The first row that is there; what was pruned before cannot be exported."""
+    standing = store.standing(issuer)
+    if not standing.forgotten:
+        return 1
+    return next((sequence for sequence, _ in store.rows(issuer, 1, standing.last)), standing.last + 1)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep others from exporting into a folder, and remove what one who was killed has left."""
+    try:
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise LedgerError(error.strerror or "cannot be locked", path=str(folder)) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LedgerError("another process exports at this moment", path=str(folder)) from error
+        for left in folder.glob(".*.part"):
+            left.unlink(missing_ok=True)
+        yield
+    finally:
+        os.close(handle)
 
 
 def read_segment(path: Path) -> tuple[list[Batch], Iterator[tuple[int, Issued]]]:
@@ -129,6 +183,7 @@ def check_segment(path: Path) -> list[Batch]:
         LedgerError: it is no segment, or a row was changed, added or taken out.
     """
     batches, rows = read_segment(path)
+    _check_name(path, batches)
     for batch in batches:
         wanted = batch.last - batch.first + 1
         mine = ((sequence, row) for _, (sequence, row) in zip(range(wanted), rows, strict=False))
@@ -139,6 +194,16 @@ def check_segment(path: Path) -> list[Batch]:
     if next(rows, None) is not None:
         raise LedgerError("has rows that are in no batch", path=str(path))
     return batches
+
+
+def _check_name(path: Path, batches: Sequence[Batch]) -> None:
+    """A segment holds batches of one issuer that follow one another, and is named by their rows."""
+    for before, batch in pairwise(batches):
+        if batch.issuer != before.issuer or batch.first != before.last + 1 or batch.number <= before.number:
+            raise LedgerError(f"batch {batch.number} does not follow the one before it", path=str(path))
+    name = _NAME.fullmatch(path.name)
+    if not batches or name is None or (int(name[1]), int(name[2])) != (batches[0].first, batches[-1].last):
+        raise LedgerError("is not named by the rows that are in it", path=str(path))
 
 
 def _write(store: LedgerStore, group: list[Batch], folder: Path) -> Segment:

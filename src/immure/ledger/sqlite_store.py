@@ -13,67 +13,22 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from immure.ledger.batch import Batch
 from immure.ledger.errors import LedgerError, SealingBusyError, WatermarkError
+from immure.ledger.gap import Gap
 from immure.ledger.row import Issued, row_from
-from immure.ledger.store import LedgerStore, Standing, follows
+from immure.ledger.sqlite_layout import APPLICATION_ID, CREATE, LAYOUT, MOST_BYTES
+from immure.ledger.store import MOST_ISSUERS, LedgerStore, Standing, check_batch, follows
 
 #: Seconds to wait for another writer.
 PATIENCE: Final = 10.0
-APPLICATION_ID: Final = 0x494D4C47  # "IMLG"
-_LAYOUT: Final = 1
 _PAGE: Final = 4096
 _COLUMNS: Final = "digest, kid, sub, aud, tenant, client, iat, exp, session"
-
-_CREATE: Final = (
-    """CREATE TABLE issuers (
-        id INTEGER PRIMARY KEY,
-        name TEXT NOT NULL UNIQUE,
-        last INTEGER NOT NULL DEFAULT 0,
-        closed INTEGER NOT NULL DEFAULT 0,
-        batches INTEGER NOT NULL DEFAULT 0,
-        watermark INTEGER NOT NULL DEFAULT 0
-    ) STRICT""",
-    """CREATE TABLE tokens (
-        issuer INTEGER NOT NULL REFERENCES issuers (id),
-        seq INTEGER NOT NULL,
-        digest BLOB NOT NULL,
-        kid TEXT NOT NULL,
-        sub TEXT NOT NULL,
-        aud TEXT NOT NULL,
-        tenant TEXT NOT NULL,
-        client TEXT NOT NULL,
-        iat INTEGER NOT NULL,
-        exp INTEGER NOT NULL,
-        session TEXT NOT NULL,
-        PRIMARY KEY (issuer, seq)
-    ) STRICT, WITHOUT ROWID""",
-    """CREATE TABLE batches (
-        issuer INTEGER NOT NULL REFERENCES issuers (id),
-        number INTEGER NOT NULL,
-        first INTEGER NOT NULL,
-        last INTEGER NOT NULL,
-        watermark INTEGER NOT NULL,
-        root BLOB NOT NULL,
-        previous BLOB NOT NULL,
-        entry INTEGER,
-        PRIMARY KEY (issuer, number)
-    ) STRICT""",
-    """CREATE TRIGGER tokens_stay BEFORE UPDATE ON tokens
-    BEGIN SELECT RAISE(ABORT, 'a row of the ledger is never changed'); END""",
-    """CREATE TRIGGER tokens_are_kept BEFORE DELETE ON tokens
-    WHEN old.seq > (SELECT coalesce(max(last), 0) FROM batches
-                    WHERE issuer = old.issuer AND entry IS NOT NULL)
-    BEGIN SELECT RAISE(ABORT, 'a row is kept until the log has its batch'); END""",
-    """CREATE TRIGGER batches_are_kept BEFORE DELETE ON batches
-    BEGIN SELECT RAISE(ABORT, 'a batch is never removed'); END""",
-    f"PRAGMA application_id = {APPLICATION_ID}",
-    f"PRAGMA user_version = {_LAYOUT}",
-)
+_INSERT_BATCH: Final = "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class SqliteLedger(LedgerStore):
@@ -93,27 +48,28 @@ class SqliteLedger(LedgerStore):
             )
         try:
             with self._explained():
-                self._prepare()
+                self._prepare(create)
         except BaseException:
             self._database.close()
             raise
 
-    def _prepare(self) -> None:
+    def _prepare(self, create: bool) -> None:
         database = self._database
+        database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
         for pragma in ("trusted_schema=OFF", "foreign_keys=ON", "cell_size_check=ON"):
             database.execute(f"PRAGMA {pragma}")
         with self._transaction("BEGIN IMMEDIATE"):
             (owner,) = database.execute("PRAGMA application_id").fetchone()
             (layout,) = database.execute("PRAGMA user_version").fetchone()
             (objects,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            if (owner, layout, objects) == (0, 0, 0):
-                for statement in _CREATE:
+            if (owner, layout, objects) == (0, 0, 0) and create:
+                for statement in CREATE:
                     database.execute(statement)
             elif owner != APPLICATION_ID:
                 raise LedgerError("is a database, but not a ledger", path=self.path)
-            elif layout != _LAYOUT:
+            elif layout != LAYOUT:
                 raise LedgerError(
-                    f"has layout {layout}; this version of Immure knows {_LAYOUT}", path=self.path
+                    f"has layout {layout}; this version of Immure knows {LAYOUT}", path=self.path
                 )
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
@@ -129,9 +85,13 @@ class SqliteLedger(LedgerStore):
             for row in rows:
                 state = standing.get(row.issuer)
                 if state is None:
-                    state = standing[row.issuer] = self._issuer(database, row.issuer)
+                    try:
+                        state = standing[row.issuer] = self._issuer(database, row.issuer)
+                    except LedgerError as error:  # too many issuers: no harm to the others
+                        outcomes.append(error)
+                        continue
                 if row.issued_at < state[2]:
-                    outcomes.append(WatermarkError("the ledger is closed up to a later time", path=self.path))
+                    outcomes.append(WatermarkError(state[2] - row.issued_at, path=self.path))
                     continue
                 state[1] += 1
                 outcomes.append(state[1])
@@ -141,10 +101,11 @@ class SqliteLedger(LedgerStore):
                 database.execute("UPDATE issuers SET last = ? WHERE id = ?", (last, number))
         return outcomes
 
-    @staticmethod
-    def _issuer(database: sqlite3.Connection, name: str) -> list[int]:
+    def _issuer(self, database: sqlite3.Connection, name: str) -> list[int]:
         found = database.execute("SELECT id, last, watermark FROM issuers WHERE name = ?", (name,)).fetchone()
         if found is None:
+            if database.execute("SELECT count(*) FROM issuers").fetchone()[0] >= MOST_ISSUERS:
+                raise LedgerError(f"has {MOST_ISSUERS} issuers, and takes no more", path=self.path)
             made = database.execute("INSERT INTO issuers (name) VALUES (?) RETURNING id", (name,)).fetchone()
             return [made[0], 0, 0]
         return list(found)
@@ -165,20 +126,26 @@ class SqliteLedger(LedgerStore):
                 yield sequence, row_from(issuer, cells, self.path)
             first = page[-1][0] + 1
 
-    def find(self, digest: bytes) -> list[tuple[int, Issued]]:
-        """See :meth:`LedgerStore.find`. Goes through all rows: an index would make every append slower."""
+    def matching(self, issuer: str, first: int, last: int, digest: bytes) -> list[tuple[int, Issued]]:
+        """See :meth:`LedgerStore.matching`."""
+        number = self._number(issuer)
         with self._lock, self._explained():
             found = self._database.execute(
-                f"SELECT seq, name, {_COLUMNS} FROM tokens JOIN issuers ON id = issuer"  # noqa: S608
-                " WHERE digest = ? LIMIT 100",
-                (digest,),
+                f"SELECT seq, {_COLUMNS} FROM tokens"  # noqa: S608
+                " WHERE issuer = ? AND seq BETWEEN ? AND ? AND digest = ? LIMIT 100",
+                (number, first, last, digest),
             ).fetchall()
-        return [(sequence, row_from(name, cells, self.path)) for sequence, name, *cells in found]
+        return [(sequence, row_from(issuer, cells, self.path)) for sequence, *cells in found]
 
     def prune(self, issuer: str, last: int) -> int:
         """See :meth:`LedgerStore.prune`."""
         number = self._number(issuer)
         with self._transaction("BEGIN IMMEDIATE") as database:
+            database.execute(
+                "UPDATE issuers SET forgotten = max(forgotten, (SELECT coalesce(max(iat), -1) + 1 FROM tokens"
+                " WHERE issuer = ?1 AND seq <= ?2)) WHERE id = ?1",
+                (number, last),
+            )
             return database.execute(
                 "DELETE FROM tokens WHERE issuer = ? AND seq <= ?", (number, last)
             ).rowcount
@@ -189,7 +156,7 @@ class SqliteLedger(LedgerStore):
         """See :meth:`LedgerStore.standings`."""
         with self._lock, self._explained():
             found = self._database.execute(
-                "SELECT name, last, closed, batches, watermark FROM issuers ORDER BY name"
+                "SELECT name, last, closed, batches, watermark, forgotten FROM issuers ORDER BY name"
             ).fetchall()
         return [Standing(*row) for row in found]
 
@@ -201,7 +168,8 @@ class SqliteLedger(LedgerStore):
                 "UPDATE issuers SET watermark = max(watermark, ?) WHERE id = ?", (watermark, number)
             )
             row = database.execute(
-                "SELECT name, last, closed, batches, watermark FROM issuers WHERE id = ?", (number,)
+                "SELECT name, last, closed, batches, watermark, forgotten FROM issuers WHERE id = ?",
+                (number,),
             ).fetchone()
         return Standing(*row)
 
@@ -209,21 +177,11 @@ class SqliteLedger(LedgerStore):
         """See :meth:`LedgerStore.add_batch`."""
         number = self._number(batch.issuer)
         with self._transaction("BEGIN IMMEDIATE") as database:
-            last = self._last_batch(database, batch.issuer, number)
-            if not follows(batch, last):
-                raise LedgerError(f"batch {batch.number} does not follow the last one", path=self.path)
-            database.execute(
-                "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
-                (
-                    number,
-                    batch.number,
-                    batch.first,
-                    batch.last,
-                    batch.watermark,
-                    batch.root,
-                    batch.previous,
-                ),
-            )
+            standing = database.execute(
+                "SELECT last, watermark FROM issuers WHERE id = ?", (number,)
+            ).fetchone()
+            check_batch(batch, self._last_batch(database, batch.issuer, number), standing, self.path)
+            database.execute(_INSERT_BATCH, (number, *_cells(batch), None))
             database.execute(
                 "UPDATE issuers SET closed = ?, batches = ? WHERE id = ?",
                 (batch.last, batch.number + 1, number),
@@ -261,6 +219,39 @@ class SqliteLedger(LedgerStore):
             (number,),
         ).fetchone()
         return None if row is None else Batch(issuer, *row)
+
+    def adopt(self, batches: Iterable[Batch]) -> None:
+        """See :meth:`LedgerStore.adopt`."""
+        with self._transaction("BEGIN IMMEDIATE") as database:
+            for batch in batches:
+                number = self._issuer(database, batch.issuer)[0]
+                if not follows(batch, self._last_batch(database, batch.issuer, number)):
+                    raise LedgerError(f"batch {batch.number} does not follow the last one", path=self.path)
+                database.execute(_INSERT_BATCH, (number, *_cells(batch), batch.entry))
+                database.execute(
+                    "UPDATE issuers SET last = max(last, ?1), closed = ?1, batches = ?2,"
+                    " watermark = max(watermark, ?3) WHERE id = ?4",
+                    (batch.last, batch.number + 1, batch.watermark, number),
+                )
+
+    def add_gap(self, gap: Gap) -> None:
+        """See :meth:`LedgerStore.add_gap`."""
+        with self._transaction("BEGIN IMMEDIATE") as database:
+            number = self._issuer(database, gap.issuer)[0]
+            database.execute(
+                "INSERT INTO gaps VALUES (?, ?, ?, ?, ?, ?)",
+                (number, gap.start, gap.end, gap.first, gap.last, gap.reason),
+            )
+
+    def gaps(self, issuer: str) -> list[Gap]:
+        """See :meth:`LedgerStore.gaps`."""
+        with self._lock, self._explained():
+            found = self._database.execute(
+                'SELECT start, "end", gaps.first, gaps.last, reason FROM gaps JOIN issuers ON id = issuer'
+                " WHERE name = ? ORDER BY gaps.rowid",
+                (issuer,),
+            ).fetchall()
+        return [Gap(issuer, *row) for row in found]
 
     @contextmanager
     def sealing(self) -> Iterator[None]:
@@ -315,3 +306,7 @@ class SqliteLedger(LedgerStore):
             yield
         except sqlite3.Error as error:
             raise LedgerError(f"{error}", path=self.path) from error
+
+
+def _cells(batch: Batch) -> tuple[object, ...]:
+    return batch.number, batch.first, batch.last, batch.watermark, batch.root, batch.previous
