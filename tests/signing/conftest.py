@@ -1,16 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
 
 from immure.signing.service import Service
 from signing.house import House, client_of
-
-T = TypeVar("T")
+from signing.sharing import Shared
+from tokens.minting import jwk
 
 
 @pytest.fixture
@@ -18,14 +19,22 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """One service for all tests of a file that leave it as it was: ``shared(work)``."""
+    keys = {"keys": [jwk("ES256", issuer=None)]}
+    with Shared(House(tmp_path_factory.mktemp("shared"), idp=keys, signer=keys)) as shared:
+        yield shared
+
+
 @pytest.fixture
 def run() -> Callable[..., Any]:
     """Runs ``work(client, service)`` against a service of its own."""
-    import asyncio
 
     def run(house: House, work: Callable[[httpx.AsyncClient, Service], Any], **options: Any) -> Any:
         async def inner() -> Any:
-            service = await Service.start(house.settings, stream=None, **options)
+            options.setdefault("stream", None)
+            service = await Service.start(house.settings, **options)
             try:
                 async with client_of(service) as client:
                     return await work(client, service)

@@ -97,12 +97,21 @@ tenant = "{CONTOSO}"
 bound = "dpop"
 secrets = ["{DIGEST}"]
 
+[clients.gateway]
+issuer = "enterprise"
+grants = ["{EXCHANGE}"]
+audiences = ["{CALENDAR}"]
+scopes = ["mail.read", "calendar.read"]
+serves = ["{MAIL}"]
+secrets = ["{DIGEST}"]
+
 [clients.web]
 issuer = "enterprise"
 grants = ["authorization_code", "refresh_token"]
 audiences = ["{MAIL}"]
 scopes = ["mail.read", "mail.send"]
 redirect_uris = ["{BACK}"]
+logout_uris = ["https://app.example/bye"]
 secrets = ["{DIGEST}"]
 
 [clients.native]
@@ -110,7 +119,7 @@ issuer = "consumer"
 grants = ["authorization_code", "refresh_token"]
 audiences = ["{OUTLOOK}"]
 scopes = ["mail.read"]
-redirect_uris = ["http://127.0.0.1/back"]
+redirect_uris = ["http://127.0.0.1/back", "https://spa.example/back"]
 public = true
 
 [clients.phone]

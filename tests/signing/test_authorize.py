@@ -2,76 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from immure.keymaterial.key import b64url
-from signing.house import BACK, CONSUMER, CONTOSO, ENTERPRISE, HERE, MAIL, SECRET, House, claims_of
-
-WEB = ("web", SECRET)
-VERIFIER = "v" * 43
+from signing.browsing import WEB, answered, asked, code_of, hidden, sign_in, trade
+from signing.house import BACK, CONSUMER, CONTOSO, ENTERPRISE, HERE, MAIL, House, claims_of
+from signing.sharing import Shared
 
 
-def challenge(verifier: str = VERIFIER) -> str:
-    import hashlib
-
-    return b64url(hashlib.sha256(verifier.encode()).digest())
-
-
-def asked(**changes: str | None) -> str:
-    given: dict[str, Any] = {
-        "response_type": "code",
-        "client_id": "web",
-        "redirect_uri": BACK,
-        "scope": "openid offline_access mail.read",
-        "state": "xyz",
-        "nonce": "n-1",
-        "code_challenge": challenge(),
-        "code_challenge_method": "S256",
-    } | changes
-    return urlencode({name: value for name, value in given.items() if value is not None})
-
-
-def hidden(page: str) -> dict[str, str]:
-    import html
-
-    found = re.findall(r'name="(guard|request)" value="([^"]*)"', page)
-    return {name: html.unescape(value) for name, value in found}
-
-
-async def sign_in(client, issuer=ENTERPRISE, name="ada", password="lovelace", query: str | None = None):
-    """What a browser does: the form, the answer, the way back."""
-    page = await client.get(f"{issuer}/authorize?{query or asked()}")
-    assert page.status_code == 200
-    sent = {**hidden(page.text), "name": name, "password": password}
-    return await client.post(f"{issuer}/sign-in", data=sent)
-
-
-def answered(location: str) -> dict[str, str]:
-    return {name: value[0] for name, value in parse_qs(urlsplit(location).query).items()}
-
-
-async def code_of(client, **changes: str | None) -> str:
-    signed_in = await sign_in(client, query=asked(**changes))
-    assert signed_in.status_code == 303
-    back = await client.get(signed_in.headers["location"])
-    return answered(back.headers["location"])["code"]
-
-
-async def trade(client, code: str, auth=WEB, issuer=ENTERPRISE, **changes: str):
-    data = {
-        "grant_type": "authorization_code",
-        "code": code,
-        "redirect_uri": BACK,
-        "code_verifier": VERIFIER,
-    }
-    return await client.post(f"{issuer}/token", data={**data, **changes}, auth=auth)
-
-
-def test_the_whole_way(house: House, run) -> None:
+def test_the_whole_way(shared: Shared) -> None:
     async def work(client, service):
         signed_in = await sign_in(client)
         assert signed_in.status_code == 303
@@ -81,7 +21,7 @@ def test_the_whole_way(house: House, run) -> None:
         silent = await client.get(f"{ENTERPRISE}/authorize?{asked(prompt='none')}")
         return signed_in, location, tokens, silent
 
-    signed_in, location, tokens, silent = run(house, work)
+    signed_in, location, tokens, silent = shared(work)
     cookies = signed_in.headers.get_list("set-cookie")
     assert all("HttpOnly" in one and "SameSite=Lax" in one for one in cookies)
     assert location.startswith(f"{BACK}?")
@@ -95,14 +35,14 @@ def test_the_whole_way(house: House, run) -> None:
     assert "code" in answered(silent.headers["location"])
 
 
-def test_pages(house: House, run) -> None:
+def test_pages(shared: Shared) -> None:
     async def work(client, service):
         page = await client.get(f"{ENTERPRISE}/authorize?{asked()}")
         wrong = await sign_in(client, password="wrong")
         other = await sign_in(client, name="mallory", password="mallory")
         return page, wrong, other
 
-    page, wrong, other = run(house, work)
+    page, wrong, other = shared(work)
     policy = page.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert "script" not in page.text
@@ -134,11 +74,11 @@ PAGES: list[tuple[str, dict[str, str | None]]] = [
 
 
 @pytest.mark.parametrize(("what", "changes"), PAGES, ids=[one[0] for one in PAGES])
-def test_never_sent_anywhere(house: House, run, what: str, changes: dict[str, str | None]) -> None:
+def test_never_sent_anywhere(shared: Shared, what: str, changes: dict[str, str | None]) -> None:
     async def work(client, service):
         return await client.get(f"{ENTERPRISE}/authorize?{asked(**changes)}")
 
-    answer = run(house, work)
+    answer = shared(work)
     assert answer.status_code == 400
     assert "location" not in answer.headers
     assert "evil" not in answer.text
@@ -159,11 +99,11 @@ SENT_BACK: list[tuple[str, dict[str, str | None], str]] = [
 
 
 @pytest.mark.parametrize(("what", "changes", "error"), SENT_BACK, ids=[one[0] for one in SENT_BACK])
-def test_sent_back(house: House, run, what: str, changes: dict[str, str | None], error: str) -> None:
+def test_sent_back(shared: Shared, what: str, changes: dict[str, str | None], error: str) -> None:
     async def work(client, service):
         return await client.get(f"{ENTERPRISE}/authorize?{asked(**changes)}")
 
-    answer = run(house, work)
+    answer = shared(work)
     assert answer.status_code == 303
     location = answer.headers["location"]
     assert location.startswith(f"{BACK}?")
@@ -183,7 +123,7 @@ FORMS: list[tuple[str, dict[str, str], dict[str, str]]] = [
 
 @pytest.mark.parametrize(("what", "changes", "headers"), FORMS, ids=[one[0] for one in FORMS])
 def test_forms_that_are_not_ours(
-    house: House, run, what: str, changes: dict[str, str], headers: dict[str, str]
+    shared: Shared, what: str, changes: dict[str, str], headers: dict[str, str]
 ) -> None:
     async def work(client, service):
         page = await client.get(f"{ENTERPRISE}/authorize?{asked()}")
@@ -193,7 +133,7 @@ def test_forms_that_are_not_ours(
         more = {name: value for name, value in headers.items() if value}
         return await client.post(f"{ENTERPRISE}/sign-in", data=sent, headers=more)
 
-    answer = run(house, work)
+    answer = shared(work)
     assert answer.status_code == 400
     assert "set-cookie" not in answer.headers
 
@@ -208,18 +148,18 @@ TRADES: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("what", "changes"), TRADES, ids=[one[0] for one in TRADES])
-def test_codes_that_are_worth_nothing(house: House, run, what: str, changes: dict[str, Any]) -> None:
+def test_codes_that_are_worth_nothing(shared: Shared, what: str, changes: dict[str, Any]) -> None:
     async def work(client, service):
         code = await code_of(client)
         return await trade(
             client, changes.get("code", code), **{k: v for k, v in changes.items() if k != "code"}
         )
 
-    answer = run(house, work)
+    answer = shared(work)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
 
 
-def test_a_code_is_good_for_once(house: House, run) -> None:
+def test_a_code_is_good_for_once(shared: Shared) -> None:
     """Shown twice, it also ends what came of it."""
 
     async def work(client, service):
@@ -231,13 +171,13 @@ def test_a_code_is_good_for_once(house: House, run) -> None:
         active = await client.post(f"{ENTERPRISE}/introspect", data=shown, auth=WEB)
         return first, second, third, active
 
-    first, second, third, active = run(house, work)
+    first, second, third, active = shared(work)
     assert first.status_code == 200
     assert [one.json()["error"] for one in (second, third)] == ["invalid_grant"] * 2
     assert active.json() == {"active": False}
 
 
-def test_refresh_tokens_are_replaced(house: House, run) -> None:
+def test_refresh_tokens_are_replaced(shared: Shared) -> None:
     async def work(client, service):
         tokens = (await trade(client, await code_of(client))).json()
         shown = [tokens["refresh_token"]]
@@ -250,21 +190,21 @@ def test_refresh_tokens_are_replaced(house: House, run) -> None:
                 shown.append(answer.json()["refresh_token"])
         return answers
 
-    answers = run(house, work)
+    answers = shared(work)
     assert [one.status_code for one in answers] == [200, 200, 400, 400]
     assert claims_of(answers[1].json()["access_token"])["aud"] == MAIL
 
 
-def test_a_refresh_token_gives_no_more_than_before(house: House, run) -> None:
+def test_a_refresh_token_gives_no_more_than_before(shared: Shared) -> None:
     async def work(client, service):
         tokens = (await trade(client, await code_of(client))).json()
         data = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
         return await client.post(f"{ENTERPRISE}/token", data={**data, "scope": "mail.send"}, auth=WEB)
 
-    assert run(house, work).json()["error"] == "invalid_scope"
+    assert shared(work).json()["error"] == "invalid_scope"
 
 
-def test_a_refresh_token_is_revoked(house: House, run) -> None:
+def test_a_refresh_token_is_revoked(shared: Shared) -> None:
     async def work(client, service):
         tokens = (await trade(client, await code_of(client))).json()
         shown = {"token": tokens["refresh_token"]}
@@ -272,10 +212,10 @@ def test_a_refresh_token_is_revoked(house: House, run) -> None:
         data = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
         return await client.post(f"{ENTERPRISE}/token", data=data, auth=WEB)
 
-    assert run(house, work).json()["error"] == "invalid_grant"
+    assert shared(work).json()["error"] == "invalid_grant"
 
 
-def test_a_program_on_the_users_machine(house: House, run) -> None:
+def test_a_program_on_the_users_machine(shared: Shared) -> None:
     """RFC 8252: whatever port it listens on; it has no secret."""
     back = "http://127.0.0.1:49152/back"
 
@@ -293,7 +233,7 @@ def test_a_program_on_the_users_machine(house: House, run) -> None:
         )
         return location, tokens, elsewhere, at
 
-    location, tokens, elsewhere, at = run(house, work)
+    location, tokens, elsewhere, at = shared(work)
     assert location.startswith(f"{back}?code=")
     assert claims_of(tokens.json()["access_token"])["sub"] == "mallory"
     assert "refresh_token" not in tokens.json()

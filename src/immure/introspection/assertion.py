@@ -33,25 +33,17 @@ _CLASS: Final = "client"
 
 
 class IsAssertion(Check):
-    """The token is an assertion of a client, and lives for five minutes at most."""
+    """The token is an assertion of a client, and lives for a few minutes at most."""
+
+    def __init__(self, longest: int = LONGEST) -> None:
+        self._longest = longest
 
     def verify(self, facts: Facts) -> None:
         """Raises TokenTypeError or LifetimeError."""
         if facts.header.typ not in _TYPES:
             raise TokenTypeError("typ is not that of an assertion")
-        if facts.claims["exp"] - facts.now > LONGEST + facts.skew:
-            raise LifetimeError(f"valid for more than {LONGEST} s")
-
-
-_CHECKS: Final = AllOf(
-    WithinKeyScope(),
-    HasClaims(),
-    IsAssertion(),
-    HasAudience(),
-    NotExpired(),
-    NotTooEarly(),
-    IssuedInThePast(),
-)
+        if facts.claims["exp"] - facts.now > self._longest + facts.skew:
+            raise LifetimeError(f"valid for more than {self._longest} s")
 
 
 class Assertions:
@@ -59,10 +51,19 @@ class Assertions:
 
     Args:
         settings: of the server.
+        longest: seconds that an assertion may still be valid for.
+        remember: False if the caller sees to it that each is taken once.
         time: where the time is from.
     """
 
-    def __init__(self, settings: Settings, *, time: clock.Clock = clock.now) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        longest: int = LONGEST,
+        remember: bool = True,
+        time: clock.Clock = clock.now,
+    ) -> None:
         rules = {
             name: IssuerRule(client.keys, _CLASS)
             for name, client in settings.clients.items()
@@ -75,9 +76,18 @@ class Assertions:
                 {one: frozenset({_CLASS}) for one in settings.endpoint},
                 require=frozenset({"exp", "sub", "jti"}),
                 skew=_SKEW,
-                check=_CHECKS,
+                check=AllOf(
+                    WithinKeyScope(),
+                    HasClaims(),
+                    IsAssertion(longest),
+                    HasAudience(),
+                    NotExpired(),
+                    NotTooEarly(),
+                    IssuedInThePast(),
+                ),
             )
             self._validator = Validator(policy, time=time)
+        self._remember = remember
         self._time = time
         self._seen: dict[bytes, float] = {}
 
@@ -96,7 +106,8 @@ class Assertions:
             raise ClientError(f"the assertion is refused ({error.code})") from error
         if claims.subject != claims.issuer:
             raise ClientError("the assertion is not of the client itself")
-        self._once(claims)
+        if self._remember:
+            self._once(claims)
         return claims.issuer
 
     def _once(self, claims: Claims) -> None:

@@ -31,14 +31,17 @@ class Authenticator:
 
     Args:
         settings: of the server.
+        assertions: takes those of clients; by default as this server does.
         time: where the time is from.
     """
 
-    def __init__(self, settings: Settings, *, time: clock.Clock = clock.now) -> None:
+    def __init__(
+        self, settings: Settings, *, assertions: Assertions | None = None, time: clock.Clock = clock.now
+    ) -> None:
         clients = settings.clients
         self._secrets = {name: client.secrets for name, client in clients.items() if client.secrets}
         self._known: dict[bytes, str] = {}
-        self._assertions = Assertions(settings, time=time)
+        self._assertions = assertions or Assertions(settings, time=time)
         self._certificates = {
             one: name for name, client in clients.items() for one in client.certificates
         }  # fmt: skip

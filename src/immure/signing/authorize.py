@@ -7,12 +7,12 @@ the client, with ``iss`` in them (RFC 9207).
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hmac import compare_digest
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -21,7 +21,8 @@ from immure import clock
 from immure.introspection.asgi import Receive, Scope, Send, answer, header_values, read_body
 from immure.introspection.errors import FormError, MethodError
 from immure.introspection.forms import parse_form
-from immure.signing.pages import HEADERS, error_page, sign_in
+from immure.signing.oauth import FormMethodError
+from immure.signing.pages import HEADERS, error_page, headers_for, sign_in
 from immure.signing.settings import AUTHORIZATION_CODE, Client, Issuer, Settings
 from immure.signing.state import State
 from immure.signing.users import TooOftenError, User, Users
@@ -90,8 +91,9 @@ class Authorization:
         self._state = state
         self._time = time
         self._secure = urlsplit(self._issuer.url).scheme == "https"
-        prefix = "__Secure-" if self._secure else ""
-        self._session, self._guard = f"{prefix}immure-session", f"{prefix}immure-guard"
+        # of this host only, whatever a neighbour in the domain may set (RFC 6265bis, section 4.1.3.2)
+        prefix = "__Host-" if self._secure else ""
+        self._session, self._guard = (f"{prefix}immure-{one}-{self._name}" for one in ("session", "guard"))
 
     # --- /authorize ---
 
@@ -103,10 +105,10 @@ class Authorization:
             elif scope["method"] == "POST":
                 raw = await read_body(scope, receive, _MOST_BYTES)
             else:
-                raise MethodError("GET or POST is needed")
+                raise FormMethodError("GET or POST is needed")
             request = self._request(raw)
             self._check(request)
-            signed_in = self._signed_in(scope, request)
+            signed_in = await self._signed_in(scope, request)
         except PageError as error:
             await answer(send, 400, error_page(str(error)), HEADERS)
             return
@@ -114,7 +116,7 @@ class Authorization:
             await self._send_back(send, error.request, error=error.error, error_description=str(error))
             return
         if signed_in is not None:
-            await self._send_back(send, request, code=self._code(request, signed_in))
+            await self._send_back(send, request, code=await self._code(request, signed_in))
         elif request.parameters.get("prompt") == "none":
             await self._send_back(send, request, error="login_required")
         else:
@@ -155,7 +157,7 @@ class Authorization:
         if audience is not None and audience not in request.client.audiences:
             raise SentBackError(request, "invalid_target", "the client may not have tokens for this audience")
 
-    def _code(self, request: Request, session: Mapping[str, Any]) -> str:
+    async def _code(self, request: Request, session: Mapping[str, Any]) -> str:
         code, now = _random(), self._now()
         given = request.parameters
         plain = {
@@ -163,13 +165,16 @@ class Authorization:
             "redirect_uri": request.redirect_uri,
             "challenge": given["code_challenge"],
             "scope": given.get("scope", ""),
-            "resource": given.get("resource"),
+            "resource": given.get("resource", request.client.audiences[0]),
             "nonce": given.get("nonce"),
+            "issuer": self._name,
+            "user": session["user"],
             "subject": session["subject"],
             "tenant": session["tenant"],
             "at": session["at"],
         }
-        self._state.keep(CODE, code, os.urandom(16), plain, until=now + self._issuer.code_seconds)
+        until = now + self._issuer.code_seconds
+        await self._state.ask(self._state.keep, CODE, code, os.urandom(16), plain, until=until)
         return code
 
     # --- /sign-in ---
@@ -178,30 +183,41 @@ class Authorization:
         """What the form sends. Whoever is right goes back to ``/authorize`` with a session."""
         if scope["method"] != "POST":
             raise MethodError("POST is needed")
-        form = parse_form(await read_body(scope, receive, _MOST_BYTES))
-        raw = form.get("request", "").encode("utf-8")
+        body = await read_body(scope, receive, _MOST_BYTES)
         try:
+            form = parse_form(body)
+            raw = form.get("request", "").encode("utf-8")
             request = self._request(raw)
-            self._check_guard(scope, form)
+            self.check_guard(scope, form)
+        except FormError:
+            await answer(send, 400, error_page("The form is malformed."), HEADERS)
+            return
         except PageError as error:
             await answer(send, 400, error_page(str(error)), HEADERS)
             return
         try:
-            user = await asyncio.to_thread(
-                self._users.check, form.get("name", ""), form.get("password", ""), self._name
-            )
+            name = form.get("name", "")
+            user = await self._users.acheck(name, form.get("password", ""), self._name)
         except TooOftenError:
             await self._form(send, request, raw.decode(), "Too many wrong passwords. Try again in a minute.")
             return
         if user is None:
             await self._form(send, request, raw.decode(), "Name or password is wrong.")
             return
-        await self._begin(send, raw, user)
+        await self._begin(send, raw, name, user)
 
-    async def _begin(self, send: Send, raw: bytes, user: User) -> None:
+    async def _begin(self, send: Send, raw: bytes, name: str, user: User) -> None:
         session, now = _random(), self._now()
-        plain = {"subject": user.subject, "tenant": user.tenant, "at": now, "issuer": self._name}
-        self._state.keep(SESSION, session, os.urandom(16), plain, until=now + _SIGNED_IN)
+        plain = {
+            "user": name,
+            "subject": user.subject,
+            "tenant": user.tenant,
+            "at": now,
+            "issuer": self._name,
+        }
+        await self._state.ask(
+            self._state.keep, SESSION, session, os.urandom(16), plain, until=now + _SIGNED_IN
+        )
         headers = (
             *HEADERS,
             (b"location", f"{self._issuer.path}/authorize?".encode() + raw),
@@ -210,34 +226,57 @@ class Authorization:
         )
         await answer(send, 303, b"", headers)
 
-    def _check_guard(self, scope: Scope, form: Mapping[str, str]) -> None:
+    def check_guard(self, scope: Scope, form: Mapping[str, str]) -> None:
         """The form came from our own page: its hidden value is that of the cookie, which others cannot read,
-        and the browser says that it came from here."""
-        guard = self._cookies(scope).get(self._guard, "")
+        and the browser says that it came from here; raises PageError."""
+        guard = cookies(scope).get(self._guard, "")
         origins = header_values(scope, b"origin")
         parts = urlsplit(self._issuer.url)
         own = f"{parts.scheme}://{parts.netloc}".encode()
-        if not guard or guard != form.get("guard") or any(one != own for one in origins):
+        same = compare_digest(guard.encode(), form.get("guard", "").encode())
+        if not guard or not same or any(one != own for one in origins):
             raise PageError("The form has run out, or is not ours. Go back to the application and try again.")
+
+    def new_guard(self) -> tuple[str, bytes]:
+        """The hidden value of a form, and the header with the cookie of the same value."""
+        guard = _random()
+        return guard, self._cookie(self._guard, guard, 600)
 
     # --- what both need ---
 
-    def _signed_in(self, scope: Scope, request: Request) -> Mapping[str, Any] | None:
-        prompt = request.parameters.get("prompt", "")
-        session = self._cookies(scope).get(self._session)
-        if session is None or prompt not in ("", "none"):
+    async def _signed_in(self, scope: Scope, request: Request) -> Mapping[str, Any] | None:
+        if request.parameters.get("prompt", "") not in ("", "none"):
             return None
-        kept = self._state.look(SESSION, session, now=self._now())
+        plain = await self.session(scope)
+        age = request.parameters.get("max_age", "")
+        if plain is None or not age:
+            return plain
+        fresh = age.isascii() and age.isdecimal() and self._now() - plain["at"] < int(age[:9])
+        return plain if fresh else None
+
+    async def session(self, scope: Scope) -> Mapping[str, Any] | None:
+        """Who is signed in, in this browser; None if nobody is, or may be any more."""
+        secret = cookies(scope).get(self._session)
+        if secret is None:
+            return None
+        kept = await self._state.ask(self._state.look, SESSION, secret, now=self._now())
         if kept is None or kept.revoked or kept.plain["issuer"] != self._name:
             return None
-        age = request.parameters.get("max_age", "")
-        if age and (not age.isdecimal() or self._now() - kept.plain["at"] > int(age[:9])):
-            return None
-        return kept.plain
+        return kept.plain if self._users.is_there(kept.plain["user"], self._name) else None
+
+    async def end(self, scope: Scope) -> tuple[bytes, bytes]:
+        """End the session of this browser; the header that takes its cookie away."""
+        secret = cookies(scope).get(self._session)
+        if secret is not None:
+            kept = await self._state.ask(self._state.look, SESSION, secret, now=self._now())
+            if kept is not None:
+                await self._state.ask(self._state.revoke_family, kept.family)
+        return (b"set-cookie", self._cookie(self._session, "", 0))
 
     async def _form(self, send: Send, request: Request, raw: str, error: str | None) -> None:
-        guard = _random()
-        raw = "&".join(part for part in raw.split("&") if not part.startswith("prompt="))
+        guard, cookie = self.new_guard()
+        # whoever signs in now has done what these two asked for
+        raw = "&".join(one for one in raw.split("&") if not one.startswith(("prompt=", "max_age=")))
         page = sign_in(
             action=f"{self._issuer.path}/sign-in",
             client=request.client_id,
@@ -246,8 +285,8 @@ class Authorization:
             request=raw,
             error=error,
         )
-        cookie = self._cookie(self._guard, guard, 600)
-        await answer(send, 200 if error is None else 403, page, (*HEADERS, (b"set-cookie", cookie)))
+        headers = (*headers_for(request.redirect_uri), (b"set-cookie", cookie))
+        await answer(send, 200 if error is None else 403, page, headers)
 
     async def _send_back(self, send: Send, request: Request, **answers: str) -> None:
         given = {**answers, "iss": self._issuer.url}
@@ -259,21 +298,22 @@ class Authorization:
         await answer(send, 303, b"", (*headers, (b"referrer-policy", b"no-referrer")))
 
     def _cookie(self, name: str, value: str, seconds: int) -> bytes:
-        path = self._issuer.path or "/"
+        path = "/" if self._secure else self._issuer.path or "/"
         secure = "; Secure" if self._secure else ""
         return f"{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}".encode()
 
-    @staticmethod
-    def _cookies(scope: Scope) -> dict[str, str]:
-        raw = b"; ".join(header_values(scope, b"cookie"))
-        try:
-            jar = SimpleCookie(raw.decode("latin-1")) if len(raw) < _MOST_BYTES else SimpleCookie()
-        except CookieError:
-            return {}
-        return {name: morsel.value for name, morsel in jar.items()}
-
     def _now(self) -> int:
         return int(self._time().timestamp())
+
+
+def cookies(scope: Scope) -> dict[str, str]:
+    """The cookies of a request; none, if they are malformed or too long."""
+    raw = b"; ".join(header_values(scope, b"cookie"))
+    try:
+        jar = SimpleCookie(raw.decode("latin-1")) if len(raw) < _MOST_BYTES else SimpleCookie()
+    except CookieError:
+        return {}
+    return {name: morsel.value for name, morsel in jar.items()}
 
 
 def _same_place(asked: str, allowed: str) -> bool:

@@ -12,14 +12,17 @@ from typing import Any, Final
 
 from immure import clock
 from immure.introspection.asgi import Scope, header_values
-from immure.introspection.assertion import LONGEST
+from immure.introspection.assertion import Assertions
 from immure.introspection.authenticate import Authenticator
 from immure.introspection.certificate import certificate_of, thumbprint
 from immure.introspection.errors import ClientError
 from immure.signing.settings import Client, Issuer, Settings
 from immure.signing.state import State
+from immure.tokens.strict import decode_object, decode_segment
 
 _KIND: Final = "assertion"
+#: Seconds that an assertion may still be valid for: what widespread clients take if nobody says otherwise.
+LONGEST: Final = 3600
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,17 @@ class Clients:
         self._header = (settings.certificate_header or "").encode("ascii")
         proving = {one: client for one, client in self._clients.items() if not client.public}
         ends = {self._issuer.url, *(f"{self._issuer.url}/{end}" for end in ("token", "revoke", "introspect"))}
-        view: Any = _Seen(proving, frozenset(ends), settings.certificate_header)
-        self._authenticator = Authenticator(view, time=time)
+        self._ends = frozenset(ends)
+        view: Any = _Seen(proving, self._ends, settings.certificate_header)
+        assertions = Assertions(view, longest=LONGEST, remember=False, time=time)
+        self._authenticator = Authenticator(view, assertions=assertions, time=time)
         self._state = state
         self._time = time
+
+    def claimed(self, form: Mapping[str, str]) -> str | None:
+        """The client of ours that a request says it is from, for the journal; nothing is proved by that."""
+        name = form.get("client_id")
+        return name if name in self._clients else None
 
     async def asking(self, scope: Scope, form: Mapping[str, str]) -> Asking:
         """The client.
@@ -77,7 +87,7 @@ class Clients:
         """
         name = self._public(scope, form) or await self._authenticator.client(scope, form)
         if "client_assertion" in form:
-            self._once(form["client_assertion"])
+            await self._once(form["client_assertion"])
         return Asking(name, self._clients[name], self._certificate(scope))
 
     def _public(self, scope: Scope, form: Mapping[str, str]) -> str | None:
@@ -89,10 +99,16 @@ class Clients:
             raise ClientError("a public client has nothing to prove who it is with")
         return name
 
-    def _once(self, assertion: str) -> None:
-        digest = hashlib.sha256(assertion.rpartition(".")[0].encode("utf-8", "surrogatepass")).digest()
+    async def _once(self, assertion: str) -> None:
+        """Whoever else is named in it could show it here (draft-ietf-oauth-rfc7523bis): it is for us."""
+        signed = assertion.rpartition(".")[0]
+        named = decode_object(decode_segment(signed.partition(".")[2].encode())).get("aud")
+        if not isinstance(named, str) and not self._ends.issuperset(named or ()):
+            raise ClientError("the assertion is for others, too")
+        digest = hashlib.sha256(signed.encode("utf-8", "surrogatepass")).digest()
         now = int(self._time().timestamp())
-        if not self._state.once(_KIND, digest, until=now + 2 * LONGEST, now=now):
+        until = now + LONGEST + 120
+        if not await self._state.ask(self._state.once, _KIND, digest, until=until, now=now):
             raise ClientError("the assertion was used before")
 
     def _certificate(self, scope: Scope) -> str | None:

@@ -27,7 +27,7 @@ from immure.signing.own import own_tokens
 from immure.signing.settings import Issuer, Settings
 from immure.signing.state import State
 from immure.tokens.check import AllOf
-from immure.tokens.checks import HasAudience, HasClaims, IssuedInThePast, NotExpired, NotTooEarly
+from immure.tokens.checks import HasAudience, HasClaims, HasType, IssuedInThePast, NotExpired, NotTooEarly
 from immure.tokens.claims import Claims
 from immure.tokens.errors import TokenError
 from immure.tokens.key_checks import WithinKeyScope
@@ -39,6 +39,8 @@ _TOKEN_TYPES: Final = (ACCESS_TOKEN, "urn:ietf:params:oauth:token-type:jwt")
 #: How deep actors may be nested.
 _MOST_ACTORS: Final = 5
 _MOST_SCOPES: Final = 50
+#: Seconds that an assertion of another issuer may still be valid for: as long as that it is remembered.
+_LONGEST_ASSERTION: Final = 3600
 
 
 def audiences_of(asking: Asking, form: Mapping[str, str]) -> tuple[str, ...]:
@@ -47,9 +49,11 @@ def audiences_of(asking: Asking, form: Mapping[str, str]) -> tuple[str, ...]:
     Raises:
         InvalidTargetError: not for this client.
     """
-    asked = form.get("resource") or form.get("audience")
+    asked = form.get("resource", form.get("audience"))
     if asked is None:
         return (asking.client.audiences[0],)
+    if form.get("audience", asked) != asked:
+        raise InvalidTargetError("a token is for one audience: resource and audience name two")
     if asked not in asking.client.audiences:
         raise InvalidTargetError("the client may not have tokens for this audience")
     return (asked,)
@@ -110,6 +114,7 @@ class Grants:
         names = {self.name, *self.issuer.exchange_from}
         self._subjects = own_tokens(settings, names, registry, time=time)
         self._assertions = self._foreign_tokens()
+        self._own_clients = {one for one, client in settings.clients.items() if client.issuer == self.name}
 
     def client_credentials(self, asking: Asking, form: Mapping[str, str]) -> Grant:
         """The client asks for itself."""
@@ -117,11 +122,14 @@ class Grants:
         scopes = scopes_of(asking, form, audiences, self._settings)
         return Grant(asking.name, asking.name, audiences, scopes, asking.client.tenant)
 
-    async def exchange(self, asking: Asking, form: Mapping[str, str]) -> Grant:
+    async def exchange(self, asking: Asking, form: Mapping[str, str], key: str | None = None) -> Grant:
         """The client shows a token that it was given, and gets one for somebody else to take (RFC 8693).
 
-        The new token speaks of the same subject, says that the client acts for it, and has no scope that the
-        old one had not.
+        The new token speaks of the same subject, says that the client acts for it, has no scope that the old
+        one had not, and ends no later.
+
+        Args:
+            key: thumbprint of the key that the client proved to have (DPoP).
 
         Raises:
             InvalidRequestError, InvalidGrantError, InvalidTargetError, InvalidScopeError: it does not.
@@ -131,9 +139,13 @@ class Grants:
             raise InvalidRequestError("subject_token, and its type, an access token, are needed")
         if form.get("requested_token_type", ACCESS_TOKEN) not in _TOKEN_TYPES or "actor_token" in form:
             raise InvalidRequestError("only access tokens are given, and the actor is the client")
-        claims = await self._validated(self._subjects, shown, asking)
-        self._not_revoked(shown)
-        if claims.get("client_id") != asking.name and asking.client.serves.isdisjoint(claims.audience):
+        claims = await self._validated(self._subjects, shown)
+        if claims["exp"] <= self._time().timestamp():
+            raise InvalidGrantError("the token has expired")  # within the skew: nothing new would live
+        await self._not_revoked(shown, claims)
+        if claims.get("client_id") == asking.name:
+            _has_its_key(claims, asking, key)
+        elif asking.client.serves.isdisjoint(claims.audience):
             raise InvalidGrantError("the token is neither the client's own nor for it")
         audiences = audiences_of(asking, form)
         within = frozenset(str(claims.get("scope", "")).split())
@@ -147,6 +159,7 @@ class Grants:
             str(claims.get("sid", "")),
             actor=_actor(asking.name, claims.get("act")),
             authenticated=claims.get("auth_time"),
+            until=int(claims["exp"]),
         )
 
     async def bearer(self, asking: Asking, form: Mapping[str, str]) -> Grant:
@@ -154,34 +167,39 @@ class Grants:
         shown = form.get("assertion")
         if not shown:
             raise InvalidRequestError("assertion is missing")
-        claims = await self._validated(self._assertions, shown, asking)
+        claims = await self._validated(self._assertions, shown)
+        if "cnf" in claims:
+            raise InvalidGrantError("an assertion that is bound to a key is not taken")
         trusted = self.issuer.trusted[claims.issuer]
+        if claims.subject in self._own_clients:
+            raise InvalidGrantError("the assertion is about somebody with the name of a client here")
         if trusted.subjects and claims.subject not in trusted.subjects:
             raise InvalidGrantError("assertions about this subject are not taken")
         digest = hashlib.sha256(shown.rpartition(".")[0].encode("utf-8", "surrogatepass")).digest()
         now = int(self._time().timestamp())
-        if not self._state.once("bearer", digest, until=int(claims["exp"]) + 120, now=now):
-            raise InvalidGrantError("the assertion was used before")
+        if claims["exp"] > now + _LONGEST_ASSERTION:
+            raise InvalidGrantError("the assertion is valid for more than an hour")
         audiences = audiences_of(asking, form)
         scopes = scopes_of(asking, form, audiences, self._settings)
+        until = int(claims["exp"]) + 120
+        if not await self._state.ask(self._state.once, "bearer", digest, until=until, now=now):
+            raise InvalidGrantError("the assertion was used before")
         return Grant(asking.name, claims.subject or "", audiences, scopes, trusted.tenant)
 
-    async def _validated(self, validator: Validator | None, shown: str, asking: Asking) -> Claims:
+    async def _validated(self, validator: Validator | None, shown: str) -> Claims:
         if validator is None:
             raise InvalidGrantError("tokens of others are not taken here")
         try:
-            claims = await validator.avalidate(shown)
+            return await validator.avalidate(shown)
         except TokenError as error:
             raise InvalidGrantError(f"what was shown is refused ({error.code})") from error
         except KeySourceError as error:
             raise unavailable(error) from error
-        if "cnf" in claims and claims["cnf"].get("x5t#S256") != asking.certificate:
-            raise InvalidGrantError("the token is bound to a key that the client did not show")
-        return claims
 
-    def _not_revoked(self, shown: str) -> None:
-        if self._state.is_revoked(signed_digest(shown.rpartition(".")[0].encode())):
-            raise InvalidGrantError("the token was revoked")
+    async def _not_revoked(self, shown: str, claims: Claims) -> None:
+        digest = signed_digest(shown.rpartition(".")[0].encode())
+        if await self._state.ask(self._state.is_over, digest, str(claims.get("sid", ""))):
+            raise InvalidGrantError("the token was revoked, or its sign-in is over")
 
     def _foreign_tokens(self) -> Validator | None:
         if not self.issuer.trusted:
@@ -189,7 +207,13 @@ class Grants:
         issuers = {url: IssuerRule(one.source, "assertion") for url, one in self.issuer.trusted.items()}
         ends = frozenset({self.issuer.url, f"{self.issuer.url}/token"})
         checks = AllOf(
-            WithinKeyScope(), HasClaims(), HasAudience(), NotExpired(), NotTooEarly(), IssuedInThePast()
+            HasType(),
+            WithinKeyScope(),
+            HasClaims(),
+            HasAudience(),
+            NotExpired(),
+            NotTooEarly(),
+            IssuedInThePast(),
         )
         policy = Policy(
             issuers,
@@ -198,6 +222,14 @@ class Grants:
             check=checks,
         )
         return Validator(policy, time=self._time)
+
+
+def _has_its_key(claims: Claims, asking: Asking, key: str | None) -> None:
+    """A token that is bound to a key is worth nothing without it; else an exchange would take that off."""
+    wanted = claims.get("cnf", {})
+    shown = {"jkt": key, "x5t#S256": asking.certificate}
+    if any(shown.get(kind) != value for kind, value in wanted.items()):
+        raise InvalidGrantError("the token is bound to a key that the client did not show")
 
 
 def _actor(client: str, before: Any) -> dict[str, Any]:

@@ -9,9 +9,9 @@ that is on the disk, the token is given out. Whatever fails, no token leaves.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from time import monotonic
 from typing import Any, Final
 
 from immure import clock
@@ -20,17 +20,16 @@ from immure.errors import SignerError
 from immure.ledger.errors import LedgerError
 from immure.ledger.ledger import Ledger
 from immure.ledger.row import Issued
-from immure.registry.record import KeyRecord
+from immure.registry.errors import RegistryError
 from immure.registry.scope import KeyScope
 from immure.signing.errors import NoKeyError
+from immure.signing.key_view import KeyView
 from immure.signing.keys import TokenKeys
 from immure.signing.oauth import OutOfScopeError, unavailable
 from immure.signing.random_bytes import Names
-from immure.signing.rotation import Rotator
 from immure.signing.settings import Audience, Issuer
 
-#: Seconds for which it is believed which key signs; the key holder knows at once if it may not.
-_FRESH: Final = 0.25
+_NEVER: Final = 1 << 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,7 @@ class Grant:
         actor: ``act`` (RFC 8693, section 4.1).
         authenticated: when the person signed in, seconds since 1970.
         nonce: of the request, for an ID token.
+        until: when the token ends at the latest, seconds since 1970; None if nothing is said of that.
     """
 
     client: str
@@ -60,6 +60,7 @@ class Grant:
     actor: Mapping[str, Any] | None = None
     authenticated: int | None = None
     nonce: str | None = None
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,29 +82,31 @@ class Mint:
     """Makes tokens of all issuers.
 
     Args:
-        rotator: knows which key signs.
+        view: of the registry, which says which key signs.
         keys: where these are.
         ledger: where tokens are recorded.
         audiences: by name, with their classes.
+        patience: seconds in which a signature must be there.
         time: where the time is from.
     """
 
     def __init__(
         self,
-        rotator: Rotator,
+        view: KeyView,
         keys: TokenKeys,
         ledger: Ledger,
         audiences: Mapping[str, Audience],
         *,
+        patience: float = 10.0,
         time: clock.Clock = clock.now,
     ) -> None:
-        self._rotator = rotator
+        self._view = view
         self._keys = keys
         self._ledger = ledger
         self._classes = {name: one.audience_class for name, one in audiences.items()}
+        self._patience = patience
         self._time = time
         self._names = Names()
-        self._signing: dict[str, tuple[float, KeyRecord]] = {}
 
     async def access_token(self, issuer: Issuer, grant: Grant) -> Token:
         """An access token (RFC 9068).
@@ -119,7 +122,7 @@ class Mint:
             "aud": grant.audiences[0] if len(grant.audiences) == 1 else list(grant.audiences),
             "client_id": grant.client,
             "iat": now,
-            "exp": now + issuer.access_seconds,
+            "exp": min(now + issuer.access_seconds, grant.until or _NEVER),
             "jti": self._names.next(),
         }
         if grant.scopes:
@@ -152,21 +155,19 @@ class Mint:
 
     async def _issue(self, issuer: Issuer, kind: str, claims: dict[str, Any], grant: Grant) -> Token:
         try:
-            record = self._key(issuer.url)
+            record = await self._view.signing(issuer.url)
             header = {"alg": issuer.plan.algorithm, "kid": record.kid, "typ": kind}
-            text = await self._keys.sign_token(record.kid, header, claims)
+            async with asyncio.timeout(self._patience):
+                text = await self._keys.sign_token(record.kid, header, claims)
             row = _row(claims, record.kid, signed_digest(text.rpartition(".")[0].encode()), grant)
             sequence = await self._ledger.arecord(row)
-        except (LedgerError, NoKeyError, SignerError) as error:
-            self._signing.pop(issuer.url, None)
+        except (LedgerError, NoKeyError, RegistryError, SignerError) as error:
+            self._view.forget()
             raise unavailable(error) from error
+        except TimeoutError:
+            slow = SignerError(f"there was no signature within {self._patience:g} s")
+            raise unavailable(slow) from slow
         return Token(text, row.digest, sequence, claims["exp"] - claims["iat"])
-
-    def _key(self, issuer: str) -> KeyRecord:
-        found = self._signing.get(issuer)
-        if found is None or monotonic() - found[0] > _FRESH:
-            found = self._signing[issuer] = (monotonic(), self._rotator.signing(issuer))
-        return found[1]
 
 
 def check_scope(scope: KeyScope, classes: Mapping[str, str], claims: Mapping[str, Any]) -> None:

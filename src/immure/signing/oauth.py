@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from immure.errors import ImmureError
-from immure.introspection.errors import RequestError
+from immure.introspection.errors import MethodError, RequestError
+
+
+class FormMethodError(MethodError):
+    """The endpoint is for browsers, which read or send a form."""
+
+    headers = ((b"allow", b"GET, POST"),)
 
 
 class OAuthError(RequestError):

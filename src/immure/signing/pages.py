@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
 from html import escape
 from typing import Final
+from urllib.parse import urlsplit
 
 _STYLE: Final = """
 :root { color-scheme: light dark; font: 100%/1.5 system-ui, sans-serif }
@@ -20,25 +25,41 @@ button { font: inherit; margin-top: 1.5rem; padding: .5rem 1.5rem; border: 0; bo
 """
 
 
-def _headers() -> tuple[tuple[bytes, bytes], ...]:
-    import base64
-    import hashlib
+#: What a policy may name: an origin, or the scheme of an app.
+_TARGET: Final = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+|[A-Za-z0-9+.\-]+:")
 
+
+def headers_for(uri: str | None = None) -> tuple[tuple[bytes, bytes], ...]:
+    """Of a page with a form, after which a browser is sent on to an address, if one is given.
+
+    The policy of a page also holds for where its form is sent on to.
+    """
+    target = "" if uri is None else _origin(uri)
+    return (*_FIXED, (b"content-security-policy", f"{_POLICY}; form-action 'self'{target}".encode()))
+
+
+def _origin(uri: str) -> str:
+    parts = urlsplit(uri)
+    made = f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else f"{parts.scheme}:"
+    return f" {made}" if _TARGET.fullmatch(made) else ""
+
+
+def _policy() -> str:
     digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-    # form-action also holds for the redirect after the form is sent, which goes back to a client
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'"
-    return (
-        (b"content-type", b"text/html; charset=utf-8"),
-        (b"content-security-policy", policy.encode()),
-        (b"referrer-policy", b"no-referrer"),
-        (b"x-content-type-options", b"nosniff"),
-        (b"x-frame-options", b"DENY"),
-        (b"cache-control", b"no-store"),
-    )
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'"
 
 
-#: Of every page.
-HEADERS: Final = _headers()
+_POLICY: Final = _policy()
+_FIXED: Final = (
+    (b"content-type", b"text/html; charset=utf-8"),
+    # with "no-referrer" browsers say "Origin: null" even to ourselves, and our own form would be refused
+    (b"referrer-policy", b"same-origin"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"cache-control", b"no-store"),
+)
+#: Of a page without a form.
+HEADERS: Final = headers_for()
 
 
 def sign_in(*, action: str, client: str, issuer: str, guard: str, request: str, error: str | None) -> bytes:
@@ -66,6 +87,31 @@ def sign_in(*, action: str, client: str, issuer: str, guard: str, request: str, 
 </form>
 <p><small>{escape(issuer)}</small></p>"""
     return _page("Sign in", body)
+
+
+def signing_out(*, action: str, guard: str, asked: Mapping[str, str]) -> bytes:
+    """Asks whether to sign out.
+
+    Args:
+        action: path that the form is sent to.
+        guard: value that must come back with the cookie of the same value.
+        asked: what was asked for, to go on with.
+    """
+    kept = "\n".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+        for name, value in {"guard": guard, **asked}.items()
+    )
+    body = f"""<h1>Sign out?</h1>
+<form method="post" action="{escape(action)}">
+{kept}
+<button type="submit">Sign out</button>
+</form>"""
+    return _page("Sign out", body)
+
+
+def signed_out() -> bytes:
+    """What somebody sees who has signed out, and goes nowhere."""
+    return _page("Signed out", "<h1>Signed out</h1>\n<p>You may close this page.</p>")
 
 
 def error_page(words: str) -> bytes:

@@ -16,7 +16,7 @@ The clock decides all of it, so it is not believed when it was set: see :class:`
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -158,10 +158,7 @@ class Rotator:
         Raises:
             NoKeyError: there is none.
         """
-        active = [record for record in self._records(issuer) if record.state is KeyState.ACTIVE]
-        if not active:
-            raise NoKeyError(f"no active key of {issuer!a}")
-        return max(active, key=_activated)
+        return signing_key(self._records(issuer), issuer)
 
     def replace_now(self, issuer: str, kid: str, *, reason: str, by: str) -> Iterator[Step]:
         """Emergency: a new key signs at once, and the old one is compromised: out of the key set.
@@ -290,6 +287,14 @@ _ACTIONS: Final = {
     KeyState.DESTROYED: Action.DESTROY,
     KeyState.COMPROMISED: Action.COMPROMISE,
 }
+
+
+def signing_key(records: Iterable[KeyRecord], issuer: str) -> KeyRecord:
+    """The key that signs for an issuer, by records of the registry; raises :class:`NoKeyError`."""
+    active = [one for one in records if one.issuer == issuer and one.state is KeyState.ACTIVE]
+    if not active:
+        raise NoKeyError(f"no active key of {issuer!a}")
+    return max(active, key=_activated)
 
 
 def _activated(record: KeyRecord) -> datetime:

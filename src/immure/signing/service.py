@@ -8,9 +8,10 @@ await service.stop()
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TextIO
@@ -29,9 +30,15 @@ from immure.ledger.sealing import Sealer
 from immure.ledger.store import LedgerStore
 from immure.registry.opening import open_store
 from immure.registry.store import Store
-from immure.signing.app import IssuerEndpoints, SigningApp
+from immure.signing.app import SigningApp
+from immure.signing.endpoints import IssuerEndpoints
 from immure.signing.issuing import Mint
+from immure.signing.key_view import KeyView
 from immure.signing.keys import TokenKeys
+from immure.signing.metrics import Metrics
+from immure.signing.observer import Observer
+from immure.signing.openapi import document
+from immure.signing.parts import Parts
 from immure.signing.rotation import Rotator
 from immure.signing.settings import Settings
 from immure.signing.settings_file import PIN_SOURCE
@@ -41,6 +48,22 @@ from immure.signing.watch import Watch
 
 #: Seconds between two looks at what is due.
 EVERY: Final = 1.0
+#: Seconds for which a key file may still be in the hands of the process before this one.
+_HANDOVER: Final = 5.0
+_BUSY: Final = "holder-busy"
+#: Settings that cannot change while the service runs.
+_FIXED: Final = (
+    "registry",
+    "ledger",
+    "ledger_log",
+    "log_key",
+    "state",
+    "custody",
+    "custody_seconds",
+    "metrics",
+    "certificate_header",
+    "listen",
+)
 
 
 class Service:
@@ -54,10 +77,12 @@ class Service:
     def __init__(self, settings: Settings, *, time: clock.Clock, journal: Journal) -> None:
         self.settings = settings
         self._time = time
-        self._journal = journal
-        self._task: asyncio.Task[None] | None = None
+        self._observer = Observer(Metrics(), journal)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._users: Users | None = None
         self.keys: TokenKeys = open_keys(settings.custody)
         self.registry: Store = open_store(settings.registry)
+        self.view = KeyView(self.registry)
         self.state = State(settings.state)
         self.ledger = Ledger(open_ledger(settings.ledger))
         self._sealing: LedgerStore = open_ledger(settings.ledger)
@@ -66,13 +91,9 @@ class Service:
         before = datetime.fromtimestamp(max(marks), UTC) if any(marks) else None
         plans = {issuer.url: issuer.plan for issuer in settings.issuers.values()}
         self.rotator = Rotator(self.registry, self.keys, plans, watch=Watch(time, before=before))
-        mint = Mint(self.rotator, self.keys, self.ledger, settings.audiences, time=time)
-        users = None if settings.users is None else Users.read(settings.users)
-        endpoints = {
-            name: IssuerEndpoints(settings, name, mint, self.registry, self.state, journal, users, time=time)
-            for name in settings.issuers
-        }
-        self.app = SigningApp(endpoints, journal, ready=self._check_ready)
+        measure = self._measure if settings.metrics else None
+        self.app = SigningApp(self._observer, ready=self._check_ready, measure=measure)
+        self._serve(settings)
         self.warning = self.keys.warning
 
     @classmethod
@@ -84,14 +105,15 @@ class Service:
         Raises:
             ImmureError: something cannot be opened; says what.
         """
-        made = cls(settings, time=time, journal=Journal(stream))
+        journal = Journal(stream)
+        made = cls(settings, time=time, journal=journal)
         try:
-            await made.keys.start()
+            await made._start_keys()
             if made.warning is not None:
-                made._journal.write("warning", reason=made.warning)
+                journal.write("warning", reason=made.warning)
             await asyncio.to_thread(made._rotate)
-            made._check_ready()
-            made._task = asyncio.create_task(made._keep())
+            await made._check_ready()
+            made._tasks = [asyncio.create_task(one) for one in made._work()]
         except BaseException:
             await made.stop()
             raise
@@ -99,62 +121,151 @@ class Service:
 
     async def stop(self) -> None:
         """Finish what is under way, close a last batch, let go of everything."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self.ledger.close)
         await asyncio.to_thread(self._seal)
         self._sealing.close()
         await self.keys.aclose()
         self.registry.close()
-        self.state.close()
+        await asyncio.to_thread(self.state.close)
+        if self._users is not None:
+            self._users.close()
+        self._observer.metrics.close()
 
-    def _check_ready(self) -> None:
-        for issuer in self.settings.issuers.values():
-            self.rotator.signing(issuer.url)
+    def reload(self, read: Callable[[], Settings]) -> bool:
+        """Go on with other clients, audiences, users and lifetimes of tokens. Requests that are under way are
+        answered by what was there before; settings that are wrong, or need a new start, change nothing.
 
-    async def _keep(self) -> None:
-        """Rotation, batches and sweeping, each in its turn; what fails is tried again the next time."""
-        swept = time.monotonic()
+        Args:
+            read: reads the settings.
+
+        Returns:
+            Whether they are in force.
+        """
+        try:
+            settings = read()
+            self._check_same(settings)
+            self._serve(settings)
+        except ImmureError as error:
+            self._observer.failed("reload", error)
+            return False
+        self._observer.journal.write("reloaded", clients=len(settings.clients))
+        return True
+
+    def _check_same(self, settings: Settings) -> None:
+        """What is open already stays as it is."""
+        for name in _FIXED:
+            if getattr(settings, name) != getattr(self.settings, name):
+                raise UsageError(f"{name} is another than before: start the service again")
+        plans = {name: (issuer.url, issuer.plan) for name, issuer in settings.issuers.items()}
+        if plans != {name: (issuer.url, issuer.plan) for name, issuer in self.settings.issuers.items()}:
+            raise UsageError("issuers and their keys are others than before: start the service again")
+
+    def _serve(self, settings: Settings) -> None:
+        """Answer by these settings from now on."""
+        users = None if settings.users is None else Users.read(settings.users)
+        if users is not None:
+            _check_names(settings, users)
+        mint = Mint(
+            self.view,
+            self.keys,
+            self.ledger,
+            settings.audiences,
+            patience=settings.custody_seconds,
+            time=self._time,
+        )
+        parts = Parts(mint, self.registry, self.view, self.state, self._observer, users)
+        endpoints = [IssuerEndpoints(settings, name, parts, time=self._time) for name in settings.issuers]
+        self.app.serve(endpoints, json.dumps(document(settings)).encode())
+        self.settings, self._users = settings, users
+
+    async def _start_keys(self) -> None:
+        """A process before this one may take a moment to let go of the key file."""
+        end = time.monotonic() + _HANDOVER
         while True:
-            await asyncio.sleep(EVERY)
-            await asyncio.to_thread(self._rotate)
-            await asyncio.to_thread(self._seal)
-            if time.monotonic() - swept > 60:
-                swept = time.monotonic()
-                await asyncio.to_thread(self._sweep)
+            try:
+                return await self.keys.start()
+            except SignerError as error:
+                if error.code != _BUSY or time.monotonic() > end:
+                    raise
+            await asyncio.sleep(0.2)
+
+    async def _check_ready(self) -> None:
+        for issuer in self.settings.issuers.values():
+            await self.view.signing(issuer.url)
+
+    def _work(self) -> Iterator[Coroutine[None, None, None]]:
+        """What is done all the time; each for itself, so that none waits for another that is stuck."""
+        yield self._every(EVERY, "rotation", self._rotate)
+        yield self._every(EVERY, "sealing", self._seal)
+        yield self._every(60 * EVERY, "sweeping", self._sweep)
+
+    async def _every(self, seconds: float, what: str, work: Callable[[], None]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await asyncio.to_thread(work)
+            except Exception as error:  # noqa: BLE001 - whatever it is, keys must go on being rotated
+                self._observer.bug(what, error)
 
     def _rotate(self) -> None:
         try:
             for step in self.rotator.run():
-                self._journal.write("key", action=step.action.value, kid=step.kid, reason=step.reason)
+                words = {"action": step.action.value, "kid": step.kid, "reason": step.reason}
+                self._observer.journal.write("key", **words)
         except ImmureError as error:
-            self._note("rotation", error)
+            self._observer.failed("rotation", error)
 
     def _seal(self) -> None:
         if self._sealer is None:
             return
         try:
             for batch in self._sealer.seal_all():
-                self._journal.write("batch", issuer=batch.issuer, number=batch.number, last=batch.last)
+                words = {"issuer": batch.issuer, "number": batch.number, "last": batch.last}
+                self._observer.journal.write("batch", **words)
         except SealingBusyError:
             return  # another process of this service does it
         except ImmureError as error:
-            self._note("sealing", error)
+            self._observer.failed("sealing", error)
 
     def _sweep(self) -> None:
         try:
             self.state.sweep(int(self._time().timestamp()))
         except ImmureError as error:
-            self._note("sweeping", error)
+            self._observer.failed("sweeping", error)
 
-    def _note(self, what: str, error: ImmureError) -> None:
-        self._journal.write(f"{what}-failed", code=error.code, reason=error.reason)
+    async def _measure(self) -> None:
+        """Bring the gauges up to date, as far as there is anything to be read."""
+        now = self._time()
+        try:
+            standings = {one.issuer: one for one in await asyncio.to_thread(self._sealing.standings)}
+            for name, issuer in self.settings.issuers.items():
+                key = await self.view.signing(issuer.url)
+                began = key.activated_at or key.history[0].at
+                values = {"key_age_seconds": (now - began).total_seconds()}
+                standing = standings.get(issuer.url)
+                if standing is not None:
+                    values["ledger_rows"] = standing.last
+                    values["ledger_open_rows"] = standing.last - standing.closed
+                    if standing.watermark:
+                        values["ledger_watermark_lag_seconds"] = now.timestamp() - standing.watermark
+                self._observer.metrics.standing(name, **values)
+        except ImmureError as error:
+            self._observer.failed("measuring", error)
+
+
+def _check_names(settings: Settings, users: Users) -> None:
+    """A client that asks for itself is called by its name; nobody else may be (RFC 9700, section 4.15)."""
+    for name, client in settings.clients.items():
+        if name in users.subjects(client.issuer):
+            raise UsageError(f"clients.{name}: somebody who may sign in there has the same name")
 
 
 def open_keys(uri: str) -> TokenKeys:
-    """The private keys that a custody URI names: ``keyholder:PATH?pin-source=FILE`` or ``file+unsafe:DIR``.
+    """The private keys that a custody URI names: ``keyholder:PATH?pin-source=FILE``, ``pkcs11:…`` of a token,
+    ``file+unsafe:DIR``.
 
     Raises:
         SignerError: it names none.
@@ -171,7 +282,11 @@ def open_keys(uri: str) -> TokenKeys:
         from immure.signing.file_keys import FileKeys
 
         return FileKeys(unquote(path))
-    raise SignerError("custody is keyholder:PATH?pin-source=FILE or file+unsafe:DIRECTORY")
+    if scheme == "pkcs11":
+        from immure.signing.pkcs11_keys import Pkcs11Keys
+
+        return Pkcs11Keys(uri)
+    raise SignerError("custody is keyholder:PATH?pin-source=FILE, pkcs11:… or file+unsafe:DIRECTORY")
 
 
 def _sealer(settings: Settings, store: LedgerStore, time: clock.Clock) -> Sealer | None:

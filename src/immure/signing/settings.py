@@ -27,6 +27,7 @@ TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 GRANTS: Final = (CLIENT_CREDENTIALS, AUTHORIZATION_CODE, REFRESH_TOKEN, TOKEN_EXCHANGE, JWT_BEARER)
 Bound = Literal["none", "dpop", "mtls"]
+_ADDRESS: Final = re.compile(r"[\x21-\x7e]{1,2000}")
 #: What our validators, and Entra's, take for a tenant.
 _TENANT: Final = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -60,6 +61,7 @@ class Client:
         public: it has nothing to prove who it is with; then it needs PKCE, and gets no client credentials.
         serves: audiences that the client itself is: tokens for these it may exchange, beside its own.
         redirect_uris: where a browser may be sent back to, compared exactly.
+        logout_uris: where it may be sent after signing out, compared exactly.
         tenant: of the tokens that it gets for itself.
         bound: its tokens are bound to a key of its own.
     """
@@ -75,6 +77,7 @@ class Client:
     public: bool = False
     serves: frozenset[str] = frozenset()
     redirect_uris: tuple[str, ...] = ()
+    logout_uris: tuple[str, ...] = ()
     tenant: str = ""
     bound: Bound = "none"
 
@@ -104,6 +107,7 @@ class Issuer:
         access_seconds, id_seconds: how long tokens live.
         code_seconds, refresh_seconds: how long codes may wait, and how long a sign-in lasts.
         exchange_from: names of issuers whose tokens may be exchanged here (RFC 8693); its own always may.
+            Their audience classes are all its own, too: nothing of a consumer becomes an enterprise token.
         trusted: other issuers by their ``iss``.
     """
 
@@ -141,6 +145,8 @@ class Settings:
         listen: where the service is.
         certificate_header: header in which a proxy on this machine hands on the client's TLS certificate.
         users: file of those who may sign in (:mod:`immure.signing.users`); None if nobody may.
+        metrics: whether ``/metrics`` answers.
+        custody_seconds: in which a signature must be there.
 
     Raises:
         UsageError: they contradict one another.
@@ -158,6 +164,8 @@ class Settings:
     listen: Listen = field(default_factory=Listen)
     certificate_header: str | None = None
     users: Path | None = None
+    metrics: bool = True
+    custody_seconds: float = 10.0
 
     def __post_init__(self) -> None:
         if not self.issuers:
@@ -169,6 +177,8 @@ class Settings:
             raise UsageError("users: somebody must be able to sign in where a client has authorization_code")
         if (self.log_key is None) != (self.ledger_log is None):
             raise UsageError("ledger: its log needs a directory and a key")
+        if self.certificate_header is not None and not self.listen.is_local:
+            raise UsageError("listen: client_certificate_header is believed of this machine only")
 
     def _check_issuers(self) -> None:
         paths: dict[str, str] = {}
@@ -190,6 +200,16 @@ class Settings:
             unknown = issuer.exchange_from - self.issuers.keys()
             if unknown:
                 raise UsageError(f"{where}: exchange_from names {min(unknown)!a}, which is no issuer")
+            self._check_exchange(where, issuer)
+
+    def _check_exchange(self, where: str, issuer: Issuer) -> None:
+        """The incident's link once more: no consumer's subject becomes one of enterprises."""
+        for name in sorted(issuer.exchange_from):
+            other = self.issuers[name].scope.audience_classes - issuer.scope.audience_classes
+            if other:
+                raise UsageError(
+                    f"{where}: exchange_from names {name!a}, which is for {min(other)} tokens; this is not"
+                )
 
     def _check_client(self, name: str, client: Client) -> None:
         where = f"clients.{name}"
@@ -204,8 +224,19 @@ class Settings:
             raise UsageError(f"{where}: a public client only signs people in")
         if (AUTHORIZATION_CODE in client.grants) != bool(client.redirect_uris):
             raise UsageError(f"{where}: authorization_code and redirect_uris belong together")
-        if client.certificates and self.certificate_header is None:
+        for uri in client.redirect_uris + client.logout_uris:
+            _check_address(where, uri)
+        if client.logout_uris and not client.redirect_uris:
+            raise UsageError(f"{where}: logout_uris are of clients that sign people in")
+        if (client.certificates or client.bound == "mtls") and self.certificate_header is None:
             raise UsageError(f"{where}: certificates need listen.client_certificate_header")
+        if name in self.audiences:
+            raise UsageError(
+                f"{where}: has the name of an audience, which would take its ID tokens for access"
+            )
+        unknown = client.serves - self.audiences.keys()
+        if unknown:
+            raise UsageError(f"{where}: serves {min(unknown)!a}, which is no audience")
         _check_tenants(where, {client.tenant})
         if issuer.scope.tenants and client.tenant and client.tenant not in issuer.scope.tenants:
             raise UsageError(f"{where}: its issuer has no tenant {client.tenant!a}")
@@ -229,3 +260,23 @@ def _check_tenants(where: str, tenants: set[str]) -> None:
     for tenant in tenants - {""}:
         if not _TENANT.fullmatch(tenant):
             raise UsageError(f"{where}: a tenant is a GUID in lower case, not {tenant[:80]!a}")
+
+
+def _check_address(where: str, uri: str) -> None:
+    """Where codes are sent: https, a program on the user's own machine, or a scheme of its own (RFC 8252)."""
+    try:
+        parts = urlsplit(uri)
+        fine = (
+            _ADDRESS.fullmatch(uri) is not None
+            and not parts.fragment
+            and "#" not in uri
+            and parts.username is None
+            and (parts.hostname is not None if parts.scheme in ("http", "https") else "." in parts.scheme)
+            and (parts.scheme != "http" or parts.hostname in ("127.0.0.1", "::1", "localhost"))
+        )
+    except ValueError:
+        fine = False
+    if not fine:
+        raise UsageError(
+            f"{where}: {uri[:80]!a} is neither https, nor http on the user's machine, nor an app's own scheme"
+        )

@@ -89,6 +89,8 @@ def _settings(table: Table, beside: Path) -> Settings:
         "custody": _uri(table.text("custody"), beside),
         "listen": _listen(listening, beside),
         "users": None if users is None else beside / users,
+        "metrics": table.flag("metrics", default=True),
+        "custody_seconds": float(table.number("custody_seconds", 10, 1, 120)),
         "certificate_header": None if header is None else header.lower(),
     }
     ledger.end()
@@ -166,6 +168,7 @@ def _client(name: str, table: Table, beside: Path) -> Client:
         public=table.flag("public"),
         serves=frozenset(table.texts("serves")),
         redirect_uris=table.texts("redirect_uris"),
+        logout_uris=table.texts("logout_uris"),
         tenant=table.optional("tenant") or "",
         bound=table.choice("bound", get_args(Bound), "none"),
     )
@@ -204,10 +207,6 @@ def _listen(table: Table, beside: Path) -> Listen:
 
 def _scopes(table: Table) -> frozenset[str]:
     return frozenset(_matching(_SCOPE, one, table.name) for one in table.texts("scopes"))
-
-
-def _thumbprints(table: Table) -> frozenset[str]:
-    return frozenset(_matching(_THUMBPRINT, one, table.name) for one in table.texts("certificates"))
 
 
 def _name(name: str, where: str) -> str:

@@ -12,6 +12,7 @@ issuers = ["enterprise"]
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -22,6 +23,7 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -37,6 +39,8 @@ _MOST_WRONG: Final = 5
 _WAIT: Final = 60.0
 _MOST_NAMES: Final = 100_000
 MOST_PASSWORD: Final = 1024
+#: Passwords that are looked at at once, and that may wait: each takes 16 MiB and a tenth of a second.
+_AT_ONCE, _MOST_WAITING = 2, 32
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,9 @@ class Users:
         self._wrong: dict[str, list[float]] = {}
         self._lock = threading.Lock()
         self._nobody = hash_password(os.urandom(8).hex())
+        # threads of its own: a flood of passwords must not keep what else is done in threads from its turn
+        self._threads = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="immure-password")
+        self._waiting = 0
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Users:
@@ -88,34 +95,59 @@ class Users:
             raise UsageError(str(error), path=name) from error
         return cls(users)
 
+    async def acheck(self, name: str, password: str, issuer: str) -> User | None:
+        """As :meth:`check`, without blocking others; raises TooOftenError also if too many wait."""
+        if self._waiting >= _MOST_WAITING:
+            raise TooOftenError
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, self.check, name, password, issuer)
+        finally:
+            self._waiting -= 1
+
     def check(self, name: str, password: str, issuer: str) -> User | None:
         """The user of that name and password who may sign in at an issuer; None if there is none such.
 
-        It takes as long for a name that is not there. Slow on purpose: call it in a thread.
+        It takes as long for a name that is not there. Slow on purpose.
 
         Raises:
             TooOftenError: the name had too many wrong passwords within a minute.
         """
-        self._count(name, wrong=False)
+        self._begin(name)
         user = self._users.get(name)
         right = is_password(user.password if user else self._nobody, password)
         if user is None or not right or issuer not in user.issuers:
-            self._count(name, wrong=True)
             return None
+        with self._lock:
+            self._wrong.pop(name, None)
         return user
 
-    def _count(self, name: str, *, wrong: bool) -> None:
+    def is_there(self, name: str, issuer: str) -> bool:
+        """Whether somebody may (still) sign in at an issuer."""
+        user = self._users.get(name)
+        return user is not None and issuer in user.issuers
+
+    def subjects(self, issuer: str) -> frozenset[str]:
+        """What tokens of an issuer call those who may sign in there."""
+        return frozenset(user.subject for user in self._users.values() if issuer in user.issuers)
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _begin(self, name: str) -> None:
+        """Counts as wrong until it is right, so that many at once are not more than one after the other."""
         now = self._ticks()
         with self._lock:
             times = [one for one in self._wrong.get(name, ()) if now - one < _WAIT]
-            if wrong:
-                times.append(now)
-            if times and (name in self._wrong or len(self._wrong) < _MOST_NAMES):
-                self._wrong[name] = times
-            elif not times:
-                self._wrong.pop(name, None)
-            if not wrong and len(times) >= _MOST_WRONG:
+            if len(times) >= _MOST_WRONG:
                 raise TooOftenError
+            if name not in self._wrong and len(self._wrong) >= _MOST_NAMES:
+                self._wrong = {one: at for one, at in self._wrong.items() if now - at[-1] < _WAIT}
+                if len(self._wrong) >= _MOST_NAMES:
+                    raise TooOftenError
+            self._wrong[name] = [*times, now]
 
 
 def hash_password(password: str) -> str:

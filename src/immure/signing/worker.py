@@ -1,7 +1,12 @@
-"""A worker process: starts the service with the server's loop, and ends with its supervisor."""
+"""A worker process: starts the service with the server's loop, and ends with its supervisor.
+
+SIGHUP has it read its settings again, without letting go of its keys: another process could not open them
+meanwhile.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import json
 import os
@@ -9,11 +14,14 @@ import signal
 import sys
 from typing import Any, Final
 
+from uvicorn.supervisors import Multiprocess
+
 from immure.errors import ImmureError
 from immure.introspection.asgi import Message, Receive, Scope, Send
 from immure.introspection.journal import Journal
 from immure.introspection.worker import CONFIG, LISTEN
 from immure.signing.service import Service
+from immure.signing.settings import Settings
 from immure.signing.settings_file import read_settings
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
@@ -37,15 +45,34 @@ class ServiceApp:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            self._service = await Service.start(read_settings(self._config, self._listen))
+            self._service = await Service.start(self._read())
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
         except ImmureError as error:
             Journal(sys.stderr).write("cannot-begin", code=error.code, reason=str(error))
             await send(_said("lifespan.startup.failed"))
             return
         await send(_said("lifespan.startup.complete"))
         await receive()
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
         await self._service.stop()
         await send(_said("lifespan.shutdown.complete"))
+
+    def _read(self) -> Settings:
+        return read_settings(self._config, self._listen)
+
+    def _reload(self) -> None:
+        if self._service is not None:
+            self._service.reload(self._read)
+
+
+class Supervisor(Multiprocess):
+    """Hands SIGHUP on to the workers, instead of starting others."""
+
+    def handle_hup(self) -> None:
+        """Called soon after the signal."""
+        for process in self.processes:
+            if process.pid is not None and process.exitcode is None and process.is_ready():
+                os.kill(process.pid, signal.SIGHUP)
 
 
 def worker_application() -> ServiceApp:
