@@ -4,10 +4,10 @@
 '32c0dda3bf0f8592aebfb4df5cff5649'
 
 The issuer writes it into its ledger before a token leaves, and who accepts the token writes it into the log
-of acceptances; what was accepted and never issued is then the difference of two columns. The signature is not
-in it, since a holder can change the signature of an ES256 token without making it invalid, and the ``jti`` is
-not enough, since a thief of the key can copy one. 128 bits, because a thief who chooses the claims could grind
-a 64-bit digest that the ledger already has.
+of acceptances; what was accepted and never issued is then the difference of two columns. The signature is
+not in it, since a holder can change the signature of an ES256 token without making it invalid, and the
+``jti`` is not enough, since a thief of the key can copy one. 128 bits, because a thief who chooses the claims
+could grind a 64-bit digest that the ledger already has.
 """
 
 from __future__ import annotations
