@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.custody import softhsm
+
+from custody import softhsm
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.custody.softhsm import PIN
 
+from custody.softhsm import PIN
 from immure.auditlog import AuditLog, verify_log
 from immure.custody import open_signer
 from immure.custody.note_signer import NoteSigner

@@ -9,8 +9,8 @@ import sys
 import threading
 
 import pytest
-from tests.custody.softhsm import KEYS, PIN, TOKEN
 
+from custody.softhsm import KEYS, PIN, TOKEN
 from immure.custody import open_signer
 from immure.custody.pkcs11_module import DIRECTORIES, find_module
 from immure.custody.pkcs11_public import ec_numbers

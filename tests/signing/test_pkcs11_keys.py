@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 import jwt
 import pytest
-from tests.custody.conftest import token  # noqa: F401
-from tests.custody.softhsm import PIN as OTHER_PIN
-from tests.custody.softhsm import TOKEN, SoftHsm
 
+from custody.conftest import token  # noqa: F401
+from custody.softhsm import PIN as OTHER_PIN
+from custody.softhsm import TOKEN, SoftHsm
 from immure.errors import SignerError
 from immure.registry.scope import KeyScope
 from immure.registry.state import KeyState

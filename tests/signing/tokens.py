@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.custody.softhsm import find_library, missing
+from custody.softhsm import find_library, missing
 
 CLIENTS = (
     "/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so",

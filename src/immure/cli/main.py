@@ -49,6 +49,13 @@ COMMANDS = {
     "probe": Entry("immure.cli.probe", "probe", "Send forged test tokens to a relying party of your own."),
     "serve": Entry("immure.cli.serve", "serve", "Run a server: introspection, or the signing service."),
     "signing": Entry("immure.cli.signing", "signing", "Set up the signing service, and look after its keys."),
+    "keyholder": Entry(
+        "immure.cli.keyholder",
+        "keyholder",
+        "Keep signing keys in a process of their own.",
+    ),
+    "mail": Entry("immure.cli.mail", "mail", "Set up and check a mail server that takes scoped tokens only."),
+    "detect": Entry("immure.cli.detect", "detect", "Find tokens that were accepted and never issued."),
     "ledger": Entry("immure.cli.ledger", "ledger", "Keep and verify the ledger of tokens that were issued."),
     "log": Entry("immure.cli.log", "log", "Show and verify the log of decisions."),
     "completion": Entry("immure.cli.completion", "completion", "Print a completion script for your shell."),

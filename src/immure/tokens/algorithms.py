@@ -4,7 +4,7 @@
 >>> sorted(fitting(OkpNumbers("Ed25519", bytes(32))))
 ['Ed25519', 'EdDSA']
 
-There is no HMAC: whoever can check it can also make it, so that it says nothing of who signed.
+There is no HMAC among them: whoever can check it can also make it (:mod:`.shared`).
 """
 
 from __future__ import annotations

@@ -102,8 +102,12 @@ def _miscounted(parts: int) -> TokenFormError:
     return TokenFormError(f"a token has three parts, this has {parts}")
 
 
-def parse_header(segment: bytes) -> Header:
+def parse_header(segment: bytes, *, unencoded: bool = False) -> Header:
     """The header of a token.
+
+    Args:
+        segment: as it stands in the token.
+        unencoded: take a header, too, that says that the payload was signed as it is (RFC 7797).
 
     Raises:
         TokenError: malformed, or it asks for what is never given: a key of its own, ``none``, an extension.
@@ -118,7 +122,7 @@ def parse_header(segment: bytes) -> Header:
     for name in _TEXTS:
         if name in members and not (isinstance(members[name], str) and members[name]):
             raise HeaderError(f"{name} in the header is not a text")
-    _check_extensions(members)
+    _check_extensions(members, unencoded)
     alg, typ = members.get("alg"), members.get("typ")
     if alg is None:
         raise AlgorithmError("the header names no algorithm")
@@ -127,8 +131,8 @@ def parse_header(segment: bytes) -> Header:
     return Header(segment, alg, members.get("kid"), None if typ is None else plain_type(typ))
 
 
-def _check_extensions(members: dict[str, Any]) -> None:
-    """RFC 7515, section 4.1.11; RFC 7797, of which only ``true`` is known, which changes nothing."""
+def _check_extensions(members: dict[str, Any], unencoded: bool) -> None:
+    """RFC 7515, section 4.1.11; RFC 7797, of which tokens may only say ``true``, which changes nothing."""
     if "crit" in members:
         names = members["crit"]
         if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
@@ -136,7 +140,8 @@ def _check_extensions(members: dict[str, Any]) -> None:
         unknown = [name for name in names if name != "b64"]
         if unknown or names != ["b64"] or "b64" not in members:
             raise CriticalError(f"an extension that must be known is not: {(unknown or names)[0][:40]!a}")
-    if members.get("b64", True) is not True:
+    encoded = members.get("b64", True)
+    if encoded is not True and not (unencoded and encoded is False and "crit" in members):
         raise CriticalError(
             "the payload is not base64url (b64), which no token may have (RFC 7797, section 7)"
         )

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.custody import keys as files
 
+from custody import keys as files
 from immure.custody.keyholder import KeyHolder
 from immure.custody.keyholder.cabinet import BLOCK
 from immure.custody.keyholder.errors import (

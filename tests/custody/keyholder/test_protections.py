@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.custody import keys as files
 
 import immure
+from custody import keys as files
 from immure.custody import open_signer
 from immure.custody.keyholder import KeyHolder
 from immure.custody.keyholder.errors import HolderError

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.custody import keys as files
 
+from custody import keys as files
 from immure.custody import open_signer
 from immure.custody.algorithms import is_signature
 from immure.custody.keyholder import KeyHolder

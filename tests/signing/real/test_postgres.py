@@ -10,13 +10,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.servers.postgres import Postgres, running
 
 from immure.auditlog import AuditLog
 from immure.ledger.opening import open_ledger
 from immure.ledger.verify import verify_ledger
 from immure.registry.opening import open_store
 from immure.registry.state import KeyState
+from servers.postgres import Postgres, running
 from servers.program import free_port
 from signing.house import SECRET, House
 from signing.real.load import Load
