@@ -12,6 +12,7 @@ PEERS := rsakeyfind:rsakeyfind aeskeyfind:aeskeyfind gitleaks:gitleaks yara:yara
 KERNELS := src/immure/scanning/kernels src/immure/redact/prove/kernels src/immure/custody/keyholder
 BUILT_FROM := pyproject.toml uv.lock setup.py $(foreach room,$(KERNELS),$(wildcard $(room)/build_*.py $(room)/c/*))
 SECONDS ?= 60
+JOBS ?= $(shell nproc)
 
 .PHONY: help setup demo test lint bench drill mutate fuzz sanitize docs ci clean
 
@@ -25,7 +26,8 @@ demo: setup ## crash a real token signer, scan the core with its public JWKS, an
 test: setup ## run the tests (not the drill); ARGS='-k words' passes on to pytest
 	@scripts/packages offer "the tests with real crashes need it" gdb:gdb openssl:openssl ssh-keygen:openssh-client nginx:nginx softhsm2-util:softhsm2 sshd:openssh-server zsh:zsh fish:fish \
 	  curl:curl p11-kit:p11-kit -:p11-kit-modules dovecot:dovecot-imapd -:dovecot-submissiond caddy:caddy psql:postgresql
-	$(PYTHON) -m pytest -m "not drill" $(ARGS)
+	@# processes collect the same tests in the same order only if they order sets in the same way
+	PYTHONHASHSEED=$${PYTHONHASHSEED:-$$RANDOM} $(PYTHON) -m pytest -n $(JOBS) --dist loadgroup -m "not drill" $(ARGS)
 
 lint: setup ## ruff, ruff format, mypy --strict, import-linter
 	$(PYTHON) -m ruff check .

@@ -81,7 +81,10 @@ def test_a_key_from_either_prime_is_the_same() -> None:
         assert private.d.reveal() == pow(VALUES["e"], -1, (VALUES["p"] - 1) * (VALUES["q"] - 1))
 
 
-@pytest.mark.parametrize("prime", [1, 0, -1, 2, VALUES["n"], OTHER["p"], -VALUES["p"], VALUES["p"] + 2])
+NO_PRIMES = [1, 0, -1, 2, VALUES["n"], OTHER["p"], -VALUES["p"], VALUES["p"] + 2]
+
+
+@pytest.mark.parametrize("prime", NO_PRIMES, ids=range(len(NO_PRIMES)))
 def test_no_key_from_what_is_no_prime_of_it(prime: int) -> None:
     with pytest.raises(KeyFormatError, match="does not divide"):
         rsa_from_prime(PUBLIC, prime)
