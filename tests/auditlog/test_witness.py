@@ -15,6 +15,7 @@ from auditlog.helpers import SoftwareSigner
 from immure.auditlog import AuditLog, NoteKey, parse_checkpoint
 from immure.auditlog.cosignature import CosignatureKey, cosign, parse_witness
 from immure.auditlog.witness import Witness, WitnessError, ask_witness, witnessed
+from immure.auditlog.witnessed import Witnessed, check_witnessed, keep_witnessed, read_witnessed
 from immure.errors import LogError
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -226,3 +227,79 @@ def test_keys_of_logs_are_not_keys_of_witnesses() -> None:
 def test_times_that_cannot_be(tmp_path: Path, time: int) -> None:
     with pytest.raises(LogError, match="no time"):
         cosign(make_log(tmp_path / "log").checkpoint(), WATCHER, time)
+
+
+def test_two_states_of_one_size_are_kept_as_proof(tmp_path: Path, witness: Witness) -> None:
+    """Both are signed by the log: everybody can see that it has two histories. The first pair stays."""
+    honest = make_log(tmp_path / "honest", "a", "b")
+    forks = [make_log(tmp_path / f"fork{number}", "a", f"x{number}") for number in range(2)]
+    witness.add_checkpoint(ask_witness(honest, 0))
+    for fork in forks:
+        with pytest.raises(WitnessError):
+            witness.add_checkpoint(ask_witness(fork, 2))
+    paths = [path for path in (tmp_path / "witness").iterdir() if path.suffix]
+    found = {path.suffix: parse_checkpoint(path.read_bytes()) for path in paths}
+    assert found[".fork-1"] == honest.checkpoint()
+    assert found[".fork-2"] == forks[0].checkpoint()
+    for one in found.values():
+        one.verify(NoteKey(OWNER.name, OWNER.public_key))
+    assert witness.seen(ORIGIN) == honest.checkpoint()
+
+
+OTHER_WATCHER = SoftwareSigner(5, "other.example")
+_KEYS = [CosignatureKey(one.name, one.public_key) for one in (WATCHER, OTHER_WATCHER)]
+BAD_QUORUMS = [
+    ([], 1, "cannot be asked for"),
+    (_KEYS, 0, "cannot be asked for"),
+    (_KEYS, 3, "cannot be asked for"),
+    ([_KEYS[0], _KEYS[0]], 1, "named twice"),
+    ([_KEYS[0], CosignatureKey("alias.example", _KEYS[0].public_key)], 2, "one key"),
+    (_KEYS, 2, "signed by 1 witnesses, and 2 are needed: not witnessed by other.example"),
+    ([CosignatureKey(WATCHER.name, OTHER_WATCHER.public_key)], 1, "signed by 0 witnesses"),
+]
+
+
+@pytest.mark.parametrize(("keys", "quorum", "words"), BAD_QUORUMS)
+def test_who_must_have_signed(tmp_path: Path, keys: list[CosignatureKey], quorum: int, words: str) -> None:
+    checkpoint = make_log(tmp_path / "log", "a").checkpoint()
+    note = witnessed(checkpoint.note, cosign(checkpoint, WATCHER, T))
+    log_key = NoteKey(OWNER.name, OWNER.public_key)
+    assert check_witnessed(note, log_key, _KEYS, 1).seen == {WATCHER.name: T}
+    with pytest.raises(LogError, match=words):
+        check_witnessed(note, log_key, keys, quorum)
+
+
+def test_the_log_must_have_signed_it_too(tmp_path: Path) -> None:
+    checkpoint = make_log(tmp_path / "log", "a", signer=SoftwareSigner(4, ORIGIN)).checkpoint()
+    note = witnessed(checkpoint.note, cosign(checkpoint, WATCHER, T))
+    with pytest.raises(LogError, match="not signed by the key"):
+        check_witnessed(note, NoteKey(OWNER.name, OWNER.public_key), _KEYS[:1], 1)
+
+
+def test_kept_beside_the_log(tmp_path: Path) -> None:
+    log = make_log(tmp_path / "log", "a")
+    with pytest.raises(LogError, match="no witness has signed"):
+        read_witnessed(tmp_path / "log")
+    keep_witnessed(tmp_path / "log", log.checkpoint().note)
+    assert read_witnessed(tmp_path / "log") == log.checkpoint().note
+    assert AuditLog.open(tmp_path / "log").checkpoint() == log.checkpoint()  # it is no part of the log
+
+
+AGES = [
+    ({"a": T, "b": T}, 2, 60, True),
+    ({"a": T - 60, "b": T}, 2, 60, True),
+    ({"a": T - 61, "b": T}, 2, 60, False),
+    ({"a": T - 61, "b": T}, 1, 60, True),
+    ({"a": T - 61}, 1, 60, False),
+    ({"a": T + 5}, 1, 60, True),
+]
+
+
+@pytest.mark.parametrize(("seen", "quorum", "within", "good"), AGES)
+def test_how_old_it_is(tmp_path: Path, seen: dict[str, int], quorum: int, within: int, good: bool) -> None:
+    one = Witnessed(make_log(tmp_path / "log", "a").checkpoint(), seen)
+    if good:
+        one.check_age(quorum, T, within)
+        return
+    with pytest.raises(LogError, match="within 60 s"):
+        one.check_age(quorum, T, within)

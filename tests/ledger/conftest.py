@@ -3,7 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.servers.postgres import Postgres, running
+
+from servers.postgres import Postgres, running
 
 
 @pytest.fixture(scope="session")

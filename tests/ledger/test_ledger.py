@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import random
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -147,60 +142,3 @@ def test_closing_writes_what_waits(store: Watched, tmp_path: Path) -> None:
         ledger.submit(row())
     with SqliteLedger(tmp_path / "ledger.db") as again:
         assert again.standing(ISSUER).last == 10
-
-
-#: Issues tokens as a front end does: it says which it is about to record ("s"), and which it released ("r").
-_FRONT_END = """
-import os, sys, threading
-from immure.ledger.ledger import Ledger
-from immure.ledger.row import Issued
-from immure.ledger.sqlite_store import SqliteLedger
-
-ledger = Ledger(SqliteLedger(sys.argv[1], create=True))
-def issue():
-    while True:
-        digest = os.urandom(16)
-        os.write(1, b"s" + digest)
-        ledger.record(Issued(digest, "https://login.example/consumer", "k1", 1, 2))
-        os.write(1, b"r" + digest)
-for _ in range(8):
-    threading.Thread(target=issue).start()
-"""
-
-
-def crash_once(path: Path, seconds: float) -> tuple[set[bytes], set[bytes]]:
-    """Let a front end issue tokens, and kill it: the digests that it said to sign, and to release."""
-    with subprocess.Popen([sys.executable, "-c", _FRONT_END, str(path)], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        said = process.stdout.read(17)  # it runs
-        time.sleep(seconds)
-        os.kill(process.pid, signal.SIGKILL)
-        said += process.stdout.read()
-    said = said[: len(said) // 17 * 17]
-    marks = [said[start : start + 17] for start in range(0, len(said), 17)]
-    assert all(mark[:1] in (b"s", b"r") for mark in marks)
-    return {mark[1:] for mark in marks if mark[:1] == b"s"}, {mark[1:] for mark in marks if mark[:1] == b"r"}
-
-
-def check_after_crashes(path: Path, count: int) -> tuple[int, int]:
-    """Crash ``count`` times; after each no released token is lost, and none is there that was not signed."""
-    signed: set[bytes] = set()
-    released: set[bytes] = set()
-    for number in range(count):
-        new_signed, new_released = crash_once(path, random.Random(number).random() * 0.05)
-        signed |= new_signed
-        released |= new_released
-        with SqliteLedger(path) as store:
-            last = store.standing(ISSUER).last
-            rows = list(store.rows(ISSUER, 1, last))
-        assert [sequence for sequence, _ in rows] == list(range(1, last + 1))
-        recorded = {one.digest for _, one in rows}
-        assert released <= recorded
-        assert recorded <= signed
-        assert len(recorded) == last
-    return len(released), count
-
-
-def test_killed_at_any_moment(tmp_path: Path) -> None:
-    released, _ = check_after_crashes(tmp_path / "ledger.db", 12)
-    assert released > 100

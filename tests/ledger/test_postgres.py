@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from tests.servers.postgres import Postgres, running
 
 from immure.ledger.errors import LedgerError
 from immure.ledger.ledger import Ledger
 from immure.ledger.postgres_store import PostgresLedger
 from ledger.making import ISSUER, row
+from servers.postgres import Postgres, running
 
 
 def test_the_server_goes_and_comes_back() -> None:

@@ -258,6 +258,8 @@ BAD_BODIES = [
     {**_GOOD, "number": True},
     {**_GOOD, "previous": ""},
     {**_GOOD, "root": "zz"},
+    {**_GOOD, "root": "AA" * 32},
+    {**_GOOD, "root": "00 " * 31 + "00"},
     {**_GOOD, "root": 7},
     {**_GOOD, "first": 5},
     {**_GOOD, "watermark": -1},

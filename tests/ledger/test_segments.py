@@ -168,7 +168,7 @@ def test_altered_segments(house: House, tmp_path: Path, what: str, words: str) -
         check_segment(segment.path)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 2000))
 def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, junk: bytes, place: int) -> None:
     """A file that is none, or a segment with bytes of it overwritten."""

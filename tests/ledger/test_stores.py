@@ -174,6 +174,49 @@ def test_two_front_ends_at_once(place: str, store: LedgerStore) -> None:
         assert len({one.digest for _, one in found}) == 100
 
 
+def test_two_front_ends_with_several_issuers(place: str, store: LedgerStore) -> None:
+    """Rows of several issuers, in another order each: none waits for ever, and each has its number."""
+    with open_ledger(place) as other:
+        names = [ISSUER, OTHER, "https://third.example"]
+        found: dict[str, list[int]] = {name: [] for name in names}
+
+        def write(mine: LedgerStore, order: list[str]) -> None:
+            for _ in range(20):
+                numbers = mine.append([row(issuer=name) for name in order])
+                for name, number in zip(order, numbers, strict=True):
+                    assert isinstance(number, int)
+                    found[name].append(number)
+
+        threads = [
+            threading.Thread(target=write, args=(store, names)),
+            threading.Thread(target=write, args=(other, names[::-1])),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert {name: sorted(numbers) for name, numbers in found.items()} == {
+        name: list(range(1, 41)) for name in names
+    }
+
+
+def test_odd_texts(store: LedgerStore) -> None:
+    """What a database might take for something else comes back as it was."""
+    texts = ["", "NULL", "null", "{}", '{"a",b}', "\\N", "\\.", "a\tb\nc", "'", '"', "%s", "\U0001f600", " "]
+    made = [row(subject=text, tenant=text, audience=(text, text)) for text in texts]
+    assert store.append(made) == list(range(1, len(made) + 1))
+    assert [one for _, one in store.rows(ISSUER, 1, 99)] == made
+
+
+def test_longest_life(store: LedgerStore) -> None:
+    store.close_until(ISSUER, 5)
+    assert store.longest_life(ISSUER) == 0
+    store.append([row(expires=T + 5), row(expires=T + 77), row(issuer=OTHER, expires=T + 999)])
+    assert store.longest_life(ISSUER) == 77
+    store.append([row(issuer="https://odd.example", expires=T - 5)])
+    assert store.longest_life("https://odd.example") == 0
+
+
 def test_threads_of_one_store(store: LedgerStore) -> None:
     got: list[int | LedgerError] = []
     threads = [

@@ -56,7 +56,8 @@ class WitnessError(LogError):
 
 
 class Witness:
-    """Keeps one file for each log: the last checkpoint that it signed.
+    """Keeps one file for each log: the last checkpoint that it signed; and the proof, if it was shown two
+    histories of one.
 
     Args:
         directory: of these files; made if it is not there.
@@ -130,15 +131,28 @@ class Witness:
             raise WitnessError(400, "the old size is greater than the new one")
         if old != size:
             raise WitnessError(409, f"this witness has seen the log with {size} entries", size)
-        if size == checkpoint.size and root != checkpoint.root:
+        if last and size == checkpoint.size and root != checkpoint.root:
+            self._keep_proof(last, checkpoint)
             raise WitnessError(409, "two states of one size: the log has two histories", size)
         try:
             ConsistencyProof(old, checkpoint.size, hashes).verify(root, checkpoint.root)
         except LogError as error:
             raise WitnessError(422, f"the proof does not hold: {error.reason}") from error
 
-    def _path(self, origin: str) -> Path:
-        return self._directory / f"{sha256(origin.encode()).hexdigest()}.checkpoint"
+    def _keep_proof(self, first: Checkpoint, second: Checkpoint) -> None:
+        """Two states of one size, both signed by the log, prove to everybody that it has two histories. The
+        first such pair is kept, in ``….fork-1`` and ``….fork-2``."""
+        places = [self._path(first.origin, f"fork-{number}") for number in (1, 2)]
+        if all(place.exists() for place in places):
+            return
+        try:
+            for place, one in zip(places, (first, second), strict=True):
+                write_whole(place, one.note)
+        except OSError as error:
+            raise LogError(error.strerror or "cannot be written", path=str(self._directory)) from error
+
+    def _path(self, origin: str, kind: str = "checkpoint") -> Path:
+        return self._directory / f"{sha256(origin.encode()).hexdigest()}.{kind}"
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:

@@ -41,6 +41,27 @@ class Witnessed:
         """When the last of them saw it."""
         return max(self.seen.values(), default=0)
 
+    def check_age(self, quorum: int, now: int, within: int, *, path: str | None = None) -> None:
+        """See that enough of them saw it lately: an older state of the log, put back together with what
+        witnesses signed of it, is only told by its age.
+
+        Args:
+            quorum: how many must have seen it.
+            now: seconds since 1970.
+            within: how many seconds ago, at most.
+
+        Raises:
+            LogError: fewer have.
+        """
+        late = [one for one in self.seen.values() if one >= now - within]
+        if len(late) < quorum:
+            ago = now - self.time
+            raise LogError(
+                f"{len(late)} witnesses have signed within {within} s, and {quorum} are needed; the last one "
+                f"did {ago} s ago: an older copy of the log, or witnesses are not reached",
+                path=path,
+            )
+
 
 def keep_witnessed(directory: Path, note: bytes) -> None:
     """Put a checkpoint with the lines of its witnesses beside the log; raises LogError if it cannot be."""

@@ -23,7 +23,15 @@ _WORDS = {
 }
 
 
-@click.command(epilog=EXIT_CODES)
+_EPILOG = f"""
+\b
+Examples:
+  immure ledger find ledger.db token.jwt
+  immure ledger find postgresql://ledger@db.example/immure 0123456789abcdef0123456789abcdef --format json
+{EXIT_CODES}"""
+
+
+@click.command(epilog=_EPILOG)
 @PLACE
 @click.argument("token", metavar="TOKEN|DIGEST")
 @FORMAT

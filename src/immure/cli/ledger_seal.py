@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import click
 
 from immure.cli.exit_codes import ExitCode
 from immure.cli.keygen import open_key
-from immure.cli.ledger_options import EXIT_CODES, KEY, LOG, PLACE, QUIET, open_log, time_words
+from immure.cli.ledger_options import FORMAT, KEY, LOG, PLACE, QUIET, open_log, time_words
 from immure.cli.messages import say
 from immure.cli.witness_options import QUORUM, WITNESSES, open_witnesses
 from immure.errors import ImmureError
@@ -18,9 +19,29 @@ from immure.errors import ImmureError
 if TYPE_CHECKING:
     from immure.ledger.batch import Batch
     from immure.ledger.sealing import Sealer
+    from immure.ledger.witnesses import Asked
+
+_EPILOG = """
+A witness that cannot be reached stops nothing: batches are closed, and the answer says NOT WITNESSED until
+enough have signed. One that has seen another history is a reason to stop and look.
+
+\b
+Examples:
+  immure ledger seal ledger.db --log ledger-log --key file:log.key
+  immure ledger seal ledger.db --log ledger-log --key file:log.key --every 10 --witness witnesses.txt \\
+      --witness-quorum 2
+
+\b
+Exit codes:
+  0    batches are closed, and witnessed if witnesses are named
+  1    batches are closed, but witnesses have seen another history of the log
+  2    the command cannot be done as it was given
+  3    it could not be carried out; or batches are closed, but too few witnesses have signed by now
+  130  interrupted
+"""
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(epilog=_EPILOG)
 @PLACE
 @LOG
 @KEY
@@ -29,6 +50,7 @@ if TYPE_CHECKING:
               "is old by it.")  # fmt: skip
 @WITNESSES
 @QUORUM
+@FORMAT
 @QUIET
 def seal(
     place: str,
@@ -38,11 +60,13 @@ def seal(
     time_is_right: bool,
     witness_lines: tuple[str, ...],
     quorum: int | None,
+    form: str,
     quiet: bool,
 ) -> int:
     """Close a batch of each issuer: the log then knows its rows, and up to when the ledger is complete.
 
-    With --every, what fails is said and tried again; SIGTERM ends it when the batch in hand is closed.
+    With --every, what fails is said and tried again; SIGTERM ends it when the batch in hand is closed. With
+    --format json there is a line of JSON for each round in which something was done.
     """
     from immure.ledger.opening import open_ledger
     from immure.ledger.sealing import Sealer
@@ -52,13 +76,12 @@ def seal(
         log = open_log(log_path, signer)
         sealer = Sealer(store, log, time_is_right=time_is_right, witnesses=witnesses)
         if every is None:
-            _once(sealer, quiet)
-        else:
-            _for_ever(sealer, every, quiet)
+            return _code(_once(sealer, form, quiet))
+        _for_ever(sealer, every, form, quiet)
     return ExitCode.CLEAN
 
 
-def _for_ever(sealer: Sealer, every: float, quiet: bool) -> None:
+def _for_ever(sealer: Sealer, every: float, form: str, quiet: bool) -> None:
     stop = threading.Event()
 
     def end(*_: Any) -> None:
@@ -69,7 +92,7 @@ def _for_ever(sealer: Sealer, every: float, quiet: bool) -> None:
     try:
         while not stop.is_set():
             try:
-                _once(sealer, quiet)
+                _once(sealer, form, quiet)
                 last = ""
             except ImmureError as error:
                 if str(error) != last:  # once, not every second
@@ -80,13 +103,37 @@ def _for_ever(sealer: Sealer, every: float, quiet: bool) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
-def _once(sealer: Sealer, quiet: bool) -> None:
-    for batch in sealer.seal_all():
-        if not quiet:
+def _once(sealer: Sealer, form: str, quiet: bool) -> Asked | None:
+    made = sealer.seal_all()
+    if form == "terminal" and not quiet:
+        for batch in made:
             click.echo(_words(batch))
     asked = sealer.ask_witnesses()
-    if asked is not None and not (quiet and asked.enough):
+    if form == "json":
+        if made or asked is not None:
+            plain = {"batches": [{**one.body(), "entry": one.entry} for one in made]}
+            click.echo(json.dumps({**plain, "witnesses": _plain(asked)}))
+    elif asked is not None and not (quiet and asked.enough):
         say(asked.words())
+    return asked
+
+
+def _code(asked: Asked | None) -> ExitCode:
+    if asked is None or asked.enough:
+        return ExitCode.CLEAN
+    return ExitCode.FINDINGS if asked.contradicted else ExitCode.INCOMPLETE
+
+
+def _plain(asked: Asked | None) -> dict[str, Any] | None:
+    if asked is None:
+        return None
+    return {
+        "state": asked.state,
+        "size": asked.checkpoint.size,
+        "signed": asked.signed,
+        "quorum": asked.quorum,
+        "witnesses": [{"name": one.name, "kind": one.kind, "words": one.words} for one in asked.outcomes],
+    }
 
 
 def _words(batch: Batch) -> str:

@@ -12,7 +12,7 @@ from immure.cli.exit_codes import ExitCode
 from immure.cli.ledger_options import EXIT_CODES, FORMAT, LOG, PLACE, QUIET, time_words
 from immure.cli.ledger_progress import row_progress
 from immure.cli.messages import say
-from immure.cli.witness_options import QUORUM, WITNESS_KEYS, require_witnessed
+from immure.cli.witness_options import QUORUM, WITHIN, WITNESS_KEYS, ask_now, require_witnessed
 
 if TYPE_CHECKING:
     from immure.auditlog import AuditLog
@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from immure.ledger.verify import Checked
 
 
-@click.command(epilog=EXIT_CODES)
+_EPILOG = f"""
+\b
+Examples:
+  immure ledger verify ledger.db --log ledger-log --log-key log.vkey --known kept.checkpoint
+  immure ledger verify ledger.db --log ledger-log --log-key log.vkey --segments segments/
+  immure ledger verify ledger.db --log ledger-log --log-key log.vkey --witness witnesses.txt \\
+      --witness-quorum 2 --witnessed-within 3600
+{EXIT_CODES}"""
+
+
+@click.command(epilog=_EPILOG)
 @PLACE
 @LOG
 @click.option(
@@ -31,6 +41,7 @@ if TYPE_CHECKING:
               help="Hold exported segments against the log, too.")  # fmt: skip
 @WITNESS_KEYS
 @QUORUM
+@WITHIN
 @FORMAT
 @QUIET
 def verify(
@@ -41,10 +52,16 @@ def verify(
     segments: str | None,
     witness_lines: tuple[str, ...],
     quorum: int | None,
+    within: int | None,
     form: str,
     quiet: bool,
 ) -> int:
-    """Hold every row against the log, and the log against its signed checkpoint."""
+    """Hold every row against the log, and the log against its signed checkpoint.
+
+    Who holds the database and the key of the log can write both anew, or put older copies of both in place.
+    A checkpoint that you kept (--known) or witnesses (--witness) tell. An older copy that has what witnesses
+    signed with it is told by --witnessed-within, or by a witness that is asked now.
+    """
     from immure.cli.log import read_key, read_known
     from immure.errors import LogError
     from immure.ledger.errors import LedgerError
@@ -55,8 +72,9 @@ def verify(
     kept = None if known is None else read_known(known, key)
     with open_ledger(place) as store, row_progress(quiet=quiet) as told:
         try:
-            seen = require_witnessed(log_path, key, witness_lines, quorum)
+            seen = require_witnessed(log_path, key, witness_lines, quorum, within)
             entries = _verified(log_path, key, kept, seen)
+            asked = ask_now(entries, witness_lines, quorum)
             found = verify_ledger(store, entries.entries(), told=told)
             exported = 0 if segments is None else _check_segments(segments, entries)
         except (LedgerError, LogError) as error:
@@ -69,7 +87,8 @@ def verify(
             return ExitCode.FINDINGS
     if form == "json":
         plain = {"verified": True, "issuers": [_plain(one) for one in found], "segments": exported}
-        click.echo(json.dumps({**plain, "witnessed": _plain_witnessed(seen)}, indent=1))
+        now = None if asked is None else asked.state
+        click.echo(json.dumps({**plain, "witnessed": _plain_witnessed(seen), "asked": now}, indent=1))
     elif not quiet:
         for one in found:
             _print(one)
@@ -80,6 +99,8 @@ def verify(
             click.echo(
                 f"{seen.checkpoint.size:,} of {len(entries):,} entries of the log were seen by {words}"
             )
+        if asked is not None:
+            click.echo(f"asked now: {asked.words()}")
     return ExitCode.CLEAN
 
 
@@ -125,26 +146,38 @@ def _verified(path: str, key: Any, known: Any, seen: Witnessed | None) -> AuditL
 
 def _check_segments(directory: str, log: AuditLog) -> int:
     """How many there are; each is as the log says, none is missing between others."""
-    from immure.ledger.batch import KIND
+    from immure.ledger.batch import KIND, Batch
     from immure.ledger.errors import LedgerError
     from immure.ledger.gap import gaps
+    from immure.ledger.manifest import NAME, check_manifest, read_manifest
     from immure.ledger.segments import check_segment, folder_of
     from immure.ledger.segments import segments as those_of
 
-    logged = {entry.index: entry.body for entry in log.entries() if entry.kind == KIND}
+    logged = {
+        entry.index: Batch.from_body(entry.body, entry.index) for entry in log.entries() if entry.kind == KIND
+    }
     declared = list(gaps(log.entries()))
     paths = set(Path(directory).glob("*/*.parquet"))
-    for name in sorted({str(body["issuer"]) for body in logged.values()}):
-        found = those_of(Path(directory), name, gaps=[one for one in declared if one.issuer == name])
+    count = len(paths)
+    for name in sorted({batch.issuer for batch in logged.values()}):
+        folder = folder_of(Path(directory), name)
+        lost = [one for one in declared if one.issuer == name]
+        found = those_of(Path(directory), name, gaps=lost)
         for segment in found:
             for batch in check_segment(segment.path):
-                if logged.get(-1 if batch.entry is None else batch.entry) != batch.body():
+                if logged.get(-1 if batch.entry is None else batch.entry) != batch:
                     words = f"batch {batch.number} is not the one that the log has"
                     raise LedgerError(words, path=str(segment.path))
-            paths.discard(folder_of(Path(directory), name) / segment.path.name)
+            paths.discard(folder / segment.path.name)
+        manifest = read_manifest(folder)
+        if manifest is not None:
+            path = str(folder / NAME)
+            if manifest.issuer != name or manifest.last > (found[-1].last if found else 0):
+                raise LedgerError("is of another issuer, or of more segments than there are", path=path)
+            check_manifest(manifest, logged, lost, path)
     if paths:
         raise LedgerError("is no segment of an issuer that the log has", path=str(min(paths)))
-    return len(set(Path(directory).glob("*/*.parquet")))
+    return count
 
 
 def _is_unreadable(error: BaseException) -> bool:

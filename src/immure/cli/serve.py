@@ -25,6 +25,7 @@ SERVERS = {
     "signing": Entry(
         "immure.cli.serve_signing", "signing", "Give out tokens: issuers that never share a key."
     ),
+    "witness": Entry("immure.cli.serve_witness", "witness", "Sign the logs of others, one history of each."),
     "client-secret": Entry(
         "immure.cli.serve_introspection", "client_secret", "Make a secret for a client of introspection."
     ),

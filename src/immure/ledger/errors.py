@@ -17,6 +17,10 @@ class LedgerBusyError(LedgerError):
     code = "ledger-busy"
 
 
+class TooManyError(LedgerError):
+    """There are as many issuers as may be; a row of another one is not taken."""
+
+
 class LedgerBehindError(LedgerError):
     """The log, or a witness, has more than the ledger: an older copy was put in its place.
 

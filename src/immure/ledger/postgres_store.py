@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from immure.ledger.batch import Batch
-from immure.ledger.errors import LedgerError, SealingBusyError, WatermarkError
+from immure.ledger.errors import LedgerError, SealingBusyError, TooManyError, WatermarkError
 from immure.ledger.gap import Gap
-from immure.ledger.postgres_layout import CREATE, LAYOUT
+from immure.ledger.postgres_layout import APPEND, CREATE, LAYOUT
 from immure.ledger.row import Issued, row_from
 from immure.ledger.store import MOST_ISSUERS, LedgerStore, Standing, check_batch, follows
 
@@ -86,36 +86,51 @@ class PostgresLedger(LedgerStore):
     # --- rows ---
 
     def append(self, rows: Sequence[Issued]) -> list[int | LedgerError]:
-        """See :meth:`LedgerStore.append`."""
-        outcomes: list[int | LedgerError] = []
-        columns = f"issuer, seq, {_COLUMNS}"
-        with self._transaction() as cursor:
+        """See :meth:`LedgerStore.append`. Rows of one issuer, as most are, go in one statement: with each way
+        to the server and back its row would stay locked for longer."""
+        places: dict[str, list[int]] = {}
+        for place, row in enumerate(rows):
+            places.setdefault(row.issuer, []).append(place)
+        outcomes: list[int | LedgerError] = [LedgerError("was not written", path=self.path)] * len(rows)
+        numbers = {name: self._known(name) for name in places}
+        writing = self._transaction() if len(places) > 1 else self._statement()
+        with writing as cursor:
             # always in the same order, so that two front ends never wait for one another
-            standing = {name: self._take(cursor, name) for name in sorted({row.issuer for row in rows})}
-            with cursor.copy(f"COPY immure_ledger_tokens ({columns}) FROM STDIN") as copy:
-                for row in rows:
-                    state = standing[row.issuer]
-                    if isinstance(state, LedgerError):
-                        outcomes.append(state)
-                        continue
-                    if row.issued_at < state[2]:
-                        outcomes.append(WatermarkError(state[2] - row.issued_at, path=self.path))
-                        continue
-                    state[1] += 1
-                    outcomes.append(state[1])
-                    copy.write_row((state[0], state[1], *row.cells()))
-            for state in standing.values():
-                if not isinstance(state, LedgerError):
-                    cursor.execute(
-                        "UPDATE immure_ledger_issuers SET last = %s WHERE id = %s", (state[1], state[0])
-                    )
+            for name in sorted(places):
+                number = numbers[name]
+                mine = [rows[place] for place in places[name]]
+                if isinstance(number, LedgerError):
+                    found: list[int | LedgerError] = [number] * len(mine)
+                else:
+                    found = self._write(cursor, number, mine)
+                for place, outcome in zip(places[name], found, strict=True):
+                    outcomes[place] = outcome
         return outcomes
 
-    def _take(self, cursor: psycopg.Cursor[Any], name: str) -> list[int] | LedgerError:
-        try:
-            return self._issuer(cursor, name)
-        except LedgerError as error:  # too many issuers: no harm to the others
-            return error
+    def _write(
+        self, cursor: psycopg.Cursor[Any], number: int, rows: Sequence[Issued]
+    ) -> list[int | LedgerError]:
+        columns = zip(*(row.cells() for row in rows), strict=True)
+        answer = cursor.execute(APPEND.encode(), (number, *map(list, columns))).fetchall()
+        watermark = _there(answer[0] if answer else None)[2]
+        written = {place: sequence for place, sequence, _ in answer if place is not None}
+        return [
+            written[place] if place in written else WatermarkError(watermark - row.issued_at, path=self.path)
+            for place, row in enumerate(rows, 1)
+        ]
+
+    def _known(self, name: str) -> int | LedgerError:
+        """The number of an issuer, which is given one if it has none; or why it gets none."""
+        if name not in self._ids:
+            try:
+                with self._transaction() as cursor:
+                    made = self._issuer(cursor, name)[0]
+            except LedgerError as error:
+                if not isinstance(error, TooManyError):
+                    raise
+                return error  # no harm to the others
+            self._ids[name] = made
+        return self._ids[name]
 
     def _issuer(self, cursor: psycopg.Cursor[Any], name: str) -> list[int]:
         """Number, last row and watermark of an issuer, whose row is locked until the transaction ends."""
@@ -124,7 +139,7 @@ class PostgresLedger(LedgerStore):
         if found is None:
             (count,) = _there(cursor.execute("SELECT count(*) FROM immure_ledger_issuers").fetchone())
             if count >= MOST_ISSUERS:
-                raise LedgerError(f"has {MOST_ISSUERS} issuers, and takes no more", path=self.path)
+                raise TooManyError(f"has {MOST_ISSUERS} issuers, and takes no more", path=self.path)
             cursor.execute(
                 "INSERT INTO immure_ledger_issuers (name) VALUES (%s) ON CONFLICT DO NOTHING", (name,)
             )
@@ -154,6 +169,15 @@ class PostgresLedger(LedgerStore):
             (self._number(issuer), first, last, digest),
         )
         return [(sequence, row_from(issuer, cells, self.path)) for sequence, *cells in found]
+
+    def longest_life(self, issuer: str) -> int:
+        """See :meth:`LedgerStore.longest_life`."""
+        number = self._number(issuer)
+        with self._transaction() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            cursor.execute("SELECT max(exp - iat) FROM immure_ledger_tokens WHERE issuer = %s", (number,))
+            (found,) = _there(cursor.fetchone())
+        return max(0, found or 0)
 
     def prune(self, issuer: str, last: int) -> int:
         """See :meth:`LedgerStore.prune`."""
@@ -305,10 +329,15 @@ class PostgresLedger(LedgerStore):
 
     @contextmanager
     def _transaction(self) -> Iterator[psycopg.Cursor[Any]]:
+        with self._statement() as cursor, cursor.connection.transaction():
+            yield cursor
+
+    @contextmanager
+    def _statement(self) -> Iterator[psycopg.Cursor[Any]]:
+        """Each statement is a transaction of its own, unless one is begun."""
         with self._lock:
             try:
-                connection = self._connected()
-                with connection.transaction(), connection.cursor() as cursor:
+                with self._connected().cursor() as cursor:
                     yield cursor
             except self._psycopg.Error as error:
                 raise LedgerError(_words(error), path=self.path) from None  # libpq may quote the password

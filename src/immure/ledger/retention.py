@@ -12,6 +12,7 @@ token can only be called "never issued" by those who still know what was.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -20,6 +21,44 @@ from immure.ledger.store import LedgerStore, Told, nobody
 
 #: Rows that are forgotten in one transaction, or a batch more.
 _AT_ONCE: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Why rows are kept for as long as they are.
+
+    Attributes:
+        key_life: from a key's making to the moment at which nobody accepts it any more.
+        token_life: of the longest-living token.
+        lag: after how long somebody may still find out.
+
+    Raises:
+        LedgerError: one of them is negative.
+    """
+
+    key_life: timedelta
+    token_life: timedelta
+    lag: timedelta
+
+    def __post_init__(self) -> None:
+        needed(key_life=self.key_life, token_life=self.token_life, lag=self.lag)
+
+    @property
+    def total(self) -> timedelta:
+        """How long rows must be kept."""
+        return needed(key_life=self.key_life, token_life=self.token_life, lag=self.lag)
+
+    def with_longest(self, seconds: int) -> Keeping:
+        """The same where a token lives for so many seconds, whatever was said of tokens."""
+        return replace(self, token_life=max(self.token_life, timedelta(seconds=seconds)))
+
+    def at_least(self, other: Keeping) -> Keeping:
+        """The longer of each."""
+        return Keeping(
+            max(self.key_life, other.key_life),
+            max(self.token_life, other.token_life),
+            max(self.lag, other.lag),
+        )
 
 
 def needed(*, key_life: timedelta, token_life: timedelta, lag: timedelta) -> timedelta:

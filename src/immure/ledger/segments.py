@@ -29,6 +29,7 @@ from immure.files import replacing
 from immure.ledger.batch import Batch, root_of
 from immure.ledger.errors import LedgerError
 from immure.ledger.gap import Gap
+from immure.ledger.manifest import Manifest, read_manifest, write_manifest
 from immure.ledger.row import Issued
 from immure.ledger.store import LedgerStore
 
@@ -80,8 +81,9 @@ def segments(directory: Path, issuer: str, *, gaps: Sequence[Gap] = ()) -> list[
 
 
 def export(store: LedgerStore, issuer: str, directory: Path, *, rows: int = ROWS) -> Iterator[Segment]:
-    """Write the batches that no segment has yet, and that the log has. Batches that are not whole because of
-    a gap that was declared are left out, and so are those that were pruned before the first export.
+    """Write the batches that no segment has yet, and that the log has; and then the manifest, which says up
+    to when all is there (:mod:`immure.ledger.manifest`). Batches that are not whole because of a gap that was
+    declared are left out, and so are those that were pruned before the first export.
 
     Args:
         rows: of one file, unless one batch has more.
@@ -99,16 +101,42 @@ def export(store: LedgerStore, issuer: str, directory: Path, *, rows: int = ROWS
         gaps = store.gaps(issuer)
         there = segments(directory, issuer, gaps=gaps)
         start = there[-1].last + 1 if there else _oldest(store, issuer)
-        for group in _groups(store, issuer, start, rows, gaps):
+        before = read_manifest(folder)
+        # the batches up to that of the manifest were looked at then
+        known = before.batch if before is not None and there and before.last == there[-1].last else 0
+        for group in _groups(store, issuer, start, rows, gaps, known):
             yield _write(store, group, folder)
+        _vouch(store, issuer, directory, known)
+
+
+def _vouch(store: LedgerStore, issuer: str, directory: Path, known: int) -> None:
+    """Say up to when the segments are complete: as far as all batches are in one, empty, or lost."""
+    gaps = store.gaps(issuer)
+    there = segments(directory, issuer, gaps=gaps)
+    last, reached = there[-1].last if there else _oldest(store, issuer) - 1, None
+    for batch in store.batches(issuer, known):
+        lost = _is_lost(batch.first, batch.last, gaps)
+        if batch.entry is None or (batch.last > last and batch.last >= batch.first and not lost):
+            break
+        reached = batch
+    if reached is None or reached.entry is None:
+        return  # the log has no batch yet
+    first = there[0].first if there else last + 1
+    forgotten = 0 if first == 1 else store.standing(issuer).forgotten
+    write_manifest(
+        folder_of(directory, issuer),
+        Manifest(
+            issuer, first, last, reached.watermark, reached.number, reached.entry, forgotten, tuple(gaps)
+        ),
+    )
 
 
 def _groups(
-    store: LedgerStore, issuer: str, start: int, rows: int, gaps: Sequence[Gap]
+    store: LedgerStore, issuer: str, start: int, rows: int, gaps: Sequence[Gap], known: int
 ) -> Iterator[list[Batch]]:
     """Batches that go into one file each."""
     group: list[Batch] = []
-    for batch in store.batches(issuer):
+    for batch in store.batches(issuer, known):
         if batch.entry is None:
             break  # the newest, which is being closed at this moment
         if batch.last < start or batch.last < batch.first:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from immure.ledger.batch import Batch
-from immure.ledger.errors import LedgerError, SealingBusyError, WatermarkError
+from immure.ledger.errors import LedgerError, SealingBusyError, TooManyError, WatermarkError
 from immure.ledger.gap import Gap
 from immure.ledger.row import Issued, row_from
 from immure.ledger.sqlite_layout import APPLICATION_ID, CREATE, LAYOUT, MOST_BYTES
@@ -87,7 +87,7 @@ class SqliteLedger(LedgerStore):
                 if state is None:
                     try:
                         state = standing[row.issuer] = self._issuer(database, row.issuer)
-                    except LedgerError as error:  # too many issuers: no harm to the others
+                    except TooManyError as error:  # no harm to the others
                         outcomes.append(error)
                         continue
                 if row.issued_at < state[2]:
@@ -105,7 +105,7 @@ class SqliteLedger(LedgerStore):
         found = database.execute("SELECT id, last, watermark FROM issuers WHERE name = ?", (name,)).fetchone()
         if found is None:
             if database.execute("SELECT count(*) FROM issuers").fetchone()[0] >= MOST_ISSUERS:
-                raise LedgerError(f"has {MOST_ISSUERS} issuers, and takes no more", path=self.path)
+                raise TooManyError(f"has {MOST_ISSUERS} issuers, and takes no more", path=self.path)
             made = database.execute("INSERT INTO issuers (name) VALUES (?) RETURNING id", (name,)).fetchone()
             return [made[0], 0, 0]
         return list(found)
@@ -136,6 +136,15 @@ class SqliteLedger(LedgerStore):
                 (number, first, last, digest),
             ).fetchall()
         return [(sequence, row_from(issuer, cells, self.path)) for sequence, *cells in found]
+
+    def longest_life(self, issuer: str) -> int:
+        """See :meth:`LedgerStore.longest_life`."""
+        number = self._number(issuer)
+        with self._lock, self._explained():
+            (found,) = self._database.execute(
+                "SELECT max(exp - iat) FROM tokens WHERE issuer = ?", (number,)
+            ).fetchone()
+        return max(0, found or 0)
 
     def prune(self, issuer: str, last: int) -> int:
         """See :meth:`LedgerStore.prune`."""

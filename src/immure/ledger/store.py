@@ -122,6 +122,11 @@ class LedgerStore(ABC):
         """The batches of an issuer, from number ``start``."""
 
     @abstractmethod
+    def longest_life(self, issuer: str) -> int:
+        """Seconds from ``iat`` to ``exp`` of that token of an issuer which lives longest, of those whose rows
+        are there; 0 if there is none."""
+
+    @abstractmethod
     def prune(self, issuer: str, last: int) -> int:
         """Forget rows up to ``last``, which must be in batches that the log has; returns how many. From then
         on :attr:`Standing.forgotten` is greater than the ``iat`` of each of them."""

@@ -88,6 +88,19 @@ class Asked:
         """Whether these are enough."""
         return self.signed >= self.quorum
 
+    @property
+    def contradicted(self) -> bool:
+        """Whether so many have seen another history that the others are not enough."""
+        against = sum(one.kind == "contradicts" for one in self.outcomes)
+        return len(self.outcomes) - against < self.quorum
+
+    @property
+    def state(self) -> Literal["witnessed", "not-witnessed", "contradicted"]:
+        """In one word, for machines."""
+        if self.enough:
+            return "witnessed"
+        return "contradicted" if self.contradicted else "not-witnessed"
+
     def words(self) -> str:
         """The answer in a line."""
         others = [f"{one.name} {one.kind} ({one.words})" for one in self.outcomes if one.kind != "signed"]
@@ -131,22 +144,27 @@ class Witnesses:
         self._last: Asked | None = None
         self._asked = float("-inf")
 
-    def ask(self, log: AuditLog) -> Asked | None:
-        """Have the newest state of a log signed; None if it is, or if it is too soon to ask again."""
+    def ask(self, log: AuditLog, *, keep: bool = True) -> Asked | None:
+        """Have the newest state of a log signed; None if it is, or if it is too soon to ask again.
+
+        Args:
+            log: which.
+            keep: write what they signed beside the log; not for who only reads it.
+        """
         last, now = self._last, self._monotonic()
         new = last is None or last.checkpoint != log.checkpoint()
         if last is not None and not new and (last.enough or now - self._asked < AGAIN):
             return None
         self._asked = now
         asked = self._last = Asked(log.checkpoint(), self._outcomes(log), self.quorum)
-        if asked.enough:
+        if asked.enough and keep:
             note = asked.checkpoint.note
             for one in asked.outcomes:
                 note = witnessed(note, one.line) if one.line else note
             keep_witnessed(log.directory, note)
         return asked
 
-    def check(self, log: AuditLog) -> Asked:
+    def check(self, log: AuditLog, *, keep: bool = True) -> Asked:
         """As :meth:`ask`, at once.
 
         Raises:
@@ -154,11 +172,11 @@ class Witnesses:
             LedgerError: likewise, another history.
         """
         self._last = None
-        asked = self.ask(log)
+        asked = self.ask(log, keep=keep)
         if asked is None:
             raise LedgerError("the witnesses were not asked", path=str(log.directory))
         against = [one for one in asked.outcomes if one.kind == "contradicts"]
-        if len(self.places) - len(against) < self.quorum:
+        if asked.contradicted:
             newer = any(one.size is not None and one.size > asked.checkpoint.size for one in against)
             words = "; ".join(f"{one.name}: {one.words}" for one in against)
             raise (LedgerBehindError if newer else LedgerError)(words, path=str(log.directory))
@@ -187,7 +205,7 @@ class Witnesses:
                 old = min(self._seen.get(place.url, 0), checkpoint.size)
                 asked = Post(f"{place.url.rstrip('/')}/add-checkpoint", ask_witness(log, old))
                 answer = post(asked, seconds=self._patience, ca_file=self._ca_file)
-                outcome = _outcome(place.key, checkpoint, old, answer)
+                outcome = outcome_of(place.key, checkpoint, old, answer)
                 if outcome.size is not None:
                     self._seen[place.url] = outcome.size
                 if outcome.kind != "unreachable" or outcome.size is None:
@@ -213,7 +231,7 @@ def parse_place(text: str) -> Place:
         raise LedgerError(f"a witness is a line VKEY URL: {error.reason}") from error
 
 
-def _outcome(key: CosignatureKey, checkpoint: Checkpoint, old: int, answer: Answer) -> Outcome:
+def outcome_of(key: CosignatureKey, checkpoint: Checkpoint, old: int, answer: Answer) -> Outcome:
     """What an answer means; an ``unreachable`` with a size asks for another try."""
     name, status = key.name, answer.status
     if status == 200:
