@@ -1,4 +1,7 @@
-"""Feeds broken messages, claims and key files to the holder's desk; what it would sign is read once more."""
+"""Feeds broken messages, claims and key files to the holder's desk; what it would sign is read once more.
+
+And broken key URIs, and answers of a Vault, to the other kinds of custody.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from typing import Any
 from driver import run
 
 from immure.clock import now
+from immure.custody.awskms_uri import parse_kms_uri
 from immure.custody.keyholder.asking import b64, generate_body, succeed_body
 from immure.custody.keyholder.cabinet import Cabinet
 from immure.custody.keyholder.desk import MANAGE, SIGN, Desk
@@ -22,6 +26,9 @@ from immure.custody.keyholder.native import Native
 from immure.custody.keyholder.protocol import Frames, Op, encode, sign_body, to_json
 from immure.custody.keyholder.sealed import Seal, parse_body, parse_sealed, whole_file, write_body
 from immure.custody.keyholder.signer import parse_keyholder_uri
+from immure.custody.pkcs11_uri import parse_pkcs11_uri
+from immure.custody.transit import Transit
+from immure.custody.vault_uri import parse_vault_uri
 from immure.errors import SignerError
 from immure.registry.record import StateChange
 from immure.registry.state import KeyState
@@ -34,6 +41,15 @@ from custody.keyholder.making import API, CONSUMER, claims, rules
 SPKI = bytes.fromhex("302a300506032b6570032100") + bytes.fromhex(
     "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
 )
+
+
+URIS: dict[bytes, Any] = {
+    b"keyhold": parse_keyholder_uri,
+    b"pkcs11:": parse_pkcs11_uri,
+    b"awskms:": parse_kms_uri,
+    b"vault:t": parse_vault_uri,
+}
+TRANSIT = Transit(parse_vault_uri("vault:t/k?address=https://v.example&token-source=/t"), "vault:t/k")
 
 
 class Nobody(Native):
@@ -77,14 +93,27 @@ def held(kid: str, **changes: Any) -> HeldKey:
 def check(data: bytes) -> None:
     """Errors of ours, or answers; and nothing out of scope is ever handed to the native half."""
     try:
-        if data.startswith(b"keyholder:"):
-            parse_keyholder_uri(data.decode("latin-1"))
+        if data[:7] in URIS:
+            URIS[data[:7]](data.decode("latin-1"))
+        elif data.startswith(b'{"data"'):
+            _describe(data)
         elif data.startswith(b"{"):
             parse_body(parse_sealed(data, "fuzz").body, "fuzz")
         else:
             _serve(data)
     except SignerError:
         pass
+
+
+def _describe(data: bytes) -> None:
+    """A key, as an engine describes it: whatever is read has public halves that are points and moduli."""
+    try:
+        answer = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    found = TRANSIT._described(answer)
+    assert found.latest in found.public
+    assert all(public.thumbprint for public in found.public.values())
 
 
 def _serve(data: bytes) -> None:
@@ -129,4 +158,13 @@ if __name__ == "__main__":
         encode(Op.SET_STATE, 7, to_json({"kid": "k", "state": "suspended", "reason": "?"})),
     ]
     file = whole_file(seal.header() + b"\n" + write_body(1, [held("k")]), bytes(32))
-    run(check, [*frames, b"".join(frames), file, b"keyholder:/a?key=k&purpose=note&pin-source=p"])
+    public = base64.b64encode(SPKI[-32:]).decode()
+    described = {"data": {"type": "ed25519", "keys": {"1": {"public_key": public}}, "latest_version": 1}}
+    others = [
+        b"keyholder:/a?key=k&purpose=note&pin-source=p",
+        b"pkcs11:token=a;object=b;id=%01?module-name=m&pin-source=/p&alg=RS256",
+        b"awskms:alias/a?region=eu-central-1&profile=p&endpoint=https://k.example&alg=RS256",
+        b"vault:t/k?address=https://v.example:8200&token-source=/t&ca=/c&namespace=n&version=2",
+        json.dumps(described).encode(),
+    ]
+    run(check, [*frames, b"".join(frames), file, *others])

@@ -75,6 +75,7 @@ ENDS = {
     b"e": ("GET", "/e/end-session", "query"),
     b"h": ("POST", "/e/token", "headers"),
     b"H": ("GET", "/e/authorize", "headers"),
+    b"j": ("GET", "/e/jwks", "headers"),
 }
 _SECRETS = re.compile(rb"PRIVATE KEY|scrypt:|Traceback|" + CANARY.encode())
 
@@ -140,6 +141,8 @@ def check(data: bytes) -> None:
         assert not _SECRETS.search(answer), answer
     TARGET.journal.seek(before)
     assert CANARY not in TARGET.journal.read()
+    for one in TARGET.service.fetches.drain():  # what relying parties say of themselves is shown to people
+        assert re.fullmatch(r"[\x20-\x7e]{1,150}", one.party), one.party
 
 
 def _headers(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -191,6 +194,7 @@ def seeds() -> list[bytes]:
         b"hauthorization: " + _BASIC + b"\ndpop: " + token + b"\nclient-cert: :MIIB:",
         b"h" + urlencode({**assertion, "client_assertion": token.decode()}).encode(),
         b"Hcookie: immure-session-e=x; immure-guard-e=y\norigin: https://spa.example",
+        b"juser-agent: guard/1 (mail)",
         b"S" + SETTINGS.encode(),
     ]
 

@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from tests.custody.conftest import token
+from custody.conftest import token
 
 __all__ = ["token"]

@@ -10,8 +10,8 @@ from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from tests.custody.keys import SIGNING, key
 
+from custody.keys import SIGNING, key
 from immure.attest.clearance import CLEARANCE_V1, Clearance
 from immure.attest.envelope import PAYLOAD_TYPE, Envelope, EnvelopeSignature
 from immure.attest.sign import sign_statement

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.custody.keys import key
 
+from custody.keys import key
 from immure.attest.envelope import PAYLOAD_TYPE, pae, parse_envelope
 from immure.attest.reasons import Reason
 from immure.attest.verify import verify_envelope

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.custody.softhsm import KEYS
 
+from custody.softhsm import KEYS
 from immure.attest.envelope import parse_envelope
 from immure.attest.reasons import Reason
 from immure.attest.sign import read_document, sign_envelope
@@ -74,8 +74,7 @@ def test_what_is_no_document(document, reason):
 @pytest.mark.parametrize("label", KEYS)
 def test_by_a_key_on_a_token(token, label):
     """The same envelope, signed where the private key cannot be had."""
-    from tests.custody.softhsm import PIN
-
+    from custody.softhsm import PIN
     from immure.attest.trust import trusted_key
     from immure.custody import open_signer
 

@@ -9,8 +9,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
-from tests.custody.keys import key, private_bytes, public_pem
 
+from custody.keys import key, private_bytes, public_pem
 from immure.attest.trust import load_trusted
 from immure.custody.public_half import to_jwk
 from immure.errors import InputError

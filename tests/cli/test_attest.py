@@ -15,9 +15,9 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from tests.attest.samples import BYTES, DIGEST, full
-from tests.custody import keys, softhsm
 
+from attest.samples import BYTES, DIGEST, full
+from custody import keys, softhsm
 from immure.attest.clearance import CLEARANCE_V1
 from immure.cli.main import COMMANDS, Entry, run
 

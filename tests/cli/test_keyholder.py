@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.custody import keys as files
-from tests.custody.keyholder.making import claims
 
+from custody import keys as files
+from custody.keyholder.making import claims
 from immure.cli import main
 from immure.cli.main import run as run_immure
 from immure.custody.keyholder import KeyHolder

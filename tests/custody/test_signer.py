@@ -17,9 +17,9 @@ from . import keys
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("", "key URIs begin with file: or pkcs11:"),
+        ("", "key URIs begin with file:, pkcs11:"),
         ("/etc/key.pem", "/etc/key.pem: key URIs begin with"),
-        ("vault:1234", "vault:…: key URIs begin with"),
+        ("ssh:1234", "ssh:…: key URIs begin with"),
         ("PKCS11", "key URIs begin with"),
         (":", "key URIs begin with"),
         ("file:", "names no file"),

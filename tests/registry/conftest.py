@@ -3,9 +3,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.servers.postgres import Postgres, running
-from tests.servers.program import directory
-from tests.servers.tls import Authority
+
+from servers.postgres import Postgres, running
+from servers.program import directory
+from servers.tls import Authority
 
 from .postgres import with_one_key
 

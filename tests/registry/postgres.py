@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from tests.servers.postgres import Postgres
-
 from immure.registry.opening import open_store
 from immure.registry.scope import KeyScope
 from immure.registry.state import KeyState
+from servers.postgres import Postgres
 
 from .material import ISSUER, record
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.servers.tls import Authority
 
 from immure.registry.errors import RegistryError
 from immure.registry.opening import open_store
 from immure.registry.scope import KeyScope
 from immure.registry.state import KeyState
+from servers.tls import Authority
 
 from .material import ISSUER, record
 

@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.servers.postgres import running
 
 from immure.registry.errors import DuplicateKeyError, TransitionError
 from immure.registry.opening import open_store
 from immure.registry.scope import KeyScope
 from immure.registry.state import KeyState
+from servers.postgres import running
 
 from .material import ISSUER, OTHER, record
 from .test_processes import TOGGLER, WRITER, records_in, start

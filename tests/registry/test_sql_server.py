@@ -9,7 +9,6 @@ from contextlib import closing
 
 import pytest
 from sqlalchemy import text
-from tests.servers.postgres import running
 
 from immure.registry.errors import RegistryError
 from immure.registry.opening import open_store
@@ -18,6 +17,7 @@ from immure.registry.sql_engine import TRIES, Database, Patience
 from immure.registry.sql_store import SqlStore
 from immure.registry.state import KeyState
 from immure.tokens.sources.registry import RegistrySource
+from servers.postgres import running
 
 from .material import ISSUER, record
 

@@ -19,8 +19,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.servers.program import LOOPBACK, Program, directory, free_port
-from tests.servers.tls import Pair
+
+from servers.program import LOOPBACK, Program, directory, free_port
+from servers.tls import Pair
 
 _SUPERUSER = "immure"
 #: On the socket nobody is asked for a password; over TCP everybody is.

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from immure.signing.service import Service
+from servers.postgres import Postgres, running
 from signing.house import House, client_of
 from signing.sharing import Shared
 from tokens.minting import jwk
@@ -25,6 +26,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     keys = {"keys": [jwk("ES256", issuer=None)]}
     with Shared(House(tmp_path_factory.mktemp("shared"), idp=keys, signer=keys)) as shared:
         yield shared
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server for all tests here; each takes a database of its own."""
+    with running() as server:
+        yield server
 
 
 @pytest.fixture

@@ -125,9 +125,9 @@ class World:
         self.plan = plan
         self.start()
 
-    def start(self, *, before: datetime | None = None) -> None:
+    def start(self, *, before: datetime | None = None, expected: datetime | None = None) -> None:
         """A new process."""
-        watch = Watch(self.times.now, monotonic=self.times.monotonic, before=before)
+        watch = Watch(self.times.now, monotonic=self.times.monotonic, before=before, expected=expected)
         self.rotator = Rotator(self.store, self.maker, {ISSUER: self.plan}, watch=watch)
 
     def run(self) -> list[tuple[Action, str]]:

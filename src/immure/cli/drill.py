@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from immure.cli.drill_signer import signer
 from immure.cli.exit_codes import ExitCode
 from immure.cli.messages import say
 
@@ -38,6 +39,7 @@ Examples:
   immure drill --ready listening ./signer --key {canary}
   immure drill --ready 3 --clean socket,gcore sh -c 'exec ./signer < "$IMMURE_CANARY"'
   immure drill --exclusions
+  immure drill signer --help
 
 \b
 Exit codes:
@@ -49,8 +51,24 @@ Exit codes:
 """
 
 
-@click.command(
-    epilog=_EPILOG, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+class _Drill(click.Group):
+    """A command with a subcommand: ``signer`` as the first word; a program of that name is ``./signer``."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """The subcommand's context, or our own, whose arguments are a program and its words."""
+        if args[:1] == ["signer"]:
+            return self.commands["signer"].make_context(f"{info_name} signer", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.group(
+    cls=_Drill,
+    epilog=_EPILOG,
+    invoke_without_command=True,
+    subcommand_metavar="",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @click.argument("program", metavar="PROGRAM...", nargs=-1, type=click.UNPROCESSED)
 @click.option(
@@ -111,6 +129,9 @@ def drill(
         for line in lines(report):
             click.echo(line)
     return _exit_code(report)
+
+
+drill.add_command(signer)
 
 
 def _names(text: str) -> list[str]:

@@ -123,6 +123,29 @@ def list_keys(path: str, pin_files: Texts, form: str) -> None:
 @keyholder.command(epilog=EXIT_CODES)
 @PATH
 @PIN_FILE
+@click.option("-f", "--format", "form", type=click.Choice(["jwks", "thumbprints"]), default="jwks",
+              show_default=True)  # fmt: skip
+def public(path: str, pin_files: Texts, form: str) -> None:
+    """Print the public halves of all keys, for those who scan dumps: immure scan --keys FILE.
+
+    From these a dump is searched for the private halves, without anybody having them. Destroyed keys are in
+    it too: a dump may be older than their end. So it is not a key set to verify tokens by. With thumbprints:
+    one line for each key, its RFC 7638 thumbprint, kid and state.
+    """
+    from immure.scanning.report.words import visible
+
+    with _signing(path, pin_files) as holder:
+        found = holder.list().values()
+    if form == "jwks":
+        click.echo(json.dumps({"keys": [_plain(key)["jwk"] for key in found]}, indent=1))
+        return
+    for key in found:
+        click.echo(f"{key.public.thumbprint}  {visible(key.kid)}  {key.state.value}")
+
+
+@keyholder.command(epilog=EXIT_CODES)
+@PATH
+@PIN_FILE
 @FORMAT
 def status(path: str, pin_files: Texts, form: str) -> None:
     """Start a holder, and show how it is protected here, and how not."""

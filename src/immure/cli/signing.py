@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,34 +13,28 @@ import click
 
 from immure.cli.exit_codes import ExitCode
 from immure.cli.messages import say
+from immure.cli.signing_emergency import emergency, parties
+from immure.cli.signing_options import CONFIG, EXIT_CODES, FORMAT, QUIET, moment
 from immure.errors import UsageError
 
 if TYPE_CHECKING:
     from immure.signing.settings import Settings
 
-_EXIT_CODES = """
+_INIT = f"""
 \b
-Exit codes:
-  0    done
-  2    the command, or the settings, cannot be understood
-  3    it could not be carried out: a key, a registry, a ledger that cannot be used
-"""
+Examples:
+  immure signing init --config signing.toml --origin login.example/ledger
+  immure signing init --config signing.toml --key-file holder/keys.sealed --pin-file pin
+{EXIT_CODES}"""
 
 _EPILOG = f"""
 \b
 Examples:
   immure signing init --config signing.toml
   immure signing keys --config signing.toml
+  immure signing status --config signing.toml
   immure signing emergency --config signing.toml consumer consumer-0001 --reason "found in a dump"
-{_EXIT_CODES}"""
-
-_CONFIG = click.option(
-    "-c", "--config", metavar="FILE", required=True, type=click.Path(), help="The settings (TOML)."
-)
-_FORMAT = click.option(
-    "-f", "--format", "form", type=click.Choice(["terminal", "json"]), default="terminal", show_default=True
-)
-_QUIET = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+{EXIT_CODES}"""
 
 
 @click.group(epilog=_EPILOG)
@@ -49,37 +45,50 @@ def signing() -> None:
     """
 
 
-@signing.command(epilog=_EXIT_CODES)
-@_CONFIG
+@signing.command(epilog=_INIT)
+@CONFIG
 @click.option("--origin", metavar="NAME", default="immure/ledger", show_default=True,
               help="Name of the ledger's log.")  # fmt: skip
-@_QUIET
-def init(config: str, origin: str, quiet: bool) -> int:
-    """Make what the settings name and is not there: registry, ledger and its log, and the first key of each
-    issuer.
+@click.option("--key-file", metavar="FILE", type=click.Path(dir_okay=False),
+              help="Key file of the holder that listens at the custody's socket.")  # fmt: skip
+@click.option("--pin-file", "pin_files", metavar="FILE", multiple=True, type=click.Path(dir_okay=False),
+              help="Its PIN, in the first line; twice if it is under two.")  # fmt: skip
+@FORMAT
+@QUIET
+def init(
+    config: str, origin: str, key_file: str | None, pin_files: tuple[str, ...], form: str, quiet: bool
+) -> int:
+    """Make what the settings name and is not there: registry, state, ledger and its log, and the first key of
+    each issuer.
 
     With custody keyholder: the key file is made under the PIN in pin-source, and its first keys are told what
-    they, and all their successors, may sign. With file+unsafe: keys are made when the service starts.
+    they, and all their successors, may sign. With keyholder+unix: the same, in the key file that --key-file
+    names; its holder must not run yet. With file+unsafe: keys are made when the service starts.
     """
     from immure.signing.service import set_up
     from immure.signing.settings_file import read_settings
 
     settings = read_settings(config)
+    if (key_file is None) != (not pin_files):
+        raise UsageError("--key-file and --pin-file belong together")
     key = set_up(settings, origin=origin)
-    made = _first_keys(settings)
-    if not quiet:
+    place = _key_file(settings) if key_file is None else (Path(key_file), [Path(one) for one in pin_files])
+    made = [] if place is None else first_keys(settings, *place)
+    if form == "json":
+        click.echo(json.dumps({"log_key": key, "made": made}, indent=1))
+    elif not quiet:
         if key is not None:
             click.echo(f"public key of the ledger's log: {key}")
         for kid in made:
             click.echo(f"made the key {kid}")
-        if settings.custody.startswith("file+unsafe:"):
-            say("note: UNSAFE custody, for trials only: private keys will be in the service's memory")
+    if not quiet and settings.custody.startswith("file+unsafe:"):
+        say("note: UNSAFE custody, for trials only: private keys will be in the service's memory")
     return ExitCode.CLEAN
 
 
-@signing.command(epilog=_EXIT_CODES)
-@_CONFIG
-@_FORMAT
+@signing.command(epilog=EXIT_CODES)
+@CONFIG
+@FORMAT
 def keys(config: str, form: str) -> int:
     """Print the keys of each issuer, and their states."""
     from immure.clock import to_rfc3339
@@ -111,42 +120,50 @@ def keys(config: str, form: str) -> int:
     return ExitCode.CLEAN
 
 
-@signing.command(epilog=_EXIT_CODES)
-@_CONFIG
-@click.argument("issuer", metavar="ISSUER")
-@click.argument("kid", metavar="KID")
-@click.option("--reason", metavar="TEXT", required=True, help="Why; for the history.")
-@click.option("--by", metavar="NAME", help="Who.  [default: your login name]")
-@_QUIET
-def emergency(config: str, issuer: str, kid: str, reason: str, by: str | None, quiet: bool) -> int:
-    """Replace a key that others may have: the service makes a new one at once, and publishes the old one no
-    more.
+@signing.command(epilog=EXIT_CODES)
+@CONFIG
+@FORMAT
+def status(config: str, form: str) -> int:
+    """Print where each issuer stands: which key signs and until when, what is in the ledger.
 
-    The old key becomes compromised in the registry. A running service sees that within a second, and signs
-    with the announced key, or has one made; relying parties follow when they read the key set again.
+    It reads what the service reads and writes; the service need not run.
     """
-    import getpass
-
-    from immure.registry.opening import open_store
-    from immure.registry.state import KeyState
+    from immure.scanning.report.words import visible
     from immure.signing.settings_file import read_settings
+    from immure.signing.standing import standings
 
-    settings = read_settings(config)
-    if issuer not in settings.issuers:
-        raise UsageError(f"there is no issuer {issuer[:80]!a} in {config}")
-    with open_store(settings.registry) as store:
-        record = store.find(kid, settings.issuers[issuer].url)
-        if record.state is not KeyState.COMPROMISED:
-            store.change_state(
-                record.thumbprint, KeyState.COMPROMISED, reason=reason, by=by or getpass.getuser()
-            )
-    if not quiet:
-        click.echo(f"{kid} is compromised; a running service signs with another key within a second")
+    found, beat = standings(read_settings(config))
+    if form == "json":
+        issuers = [
+            {
+                name: moment(value) if isinstance(value, datetime) else value
+                for name, value in vars(one).items()
+            }
+            for one in found
+        ]
+        click.echo(json.dumps({"issuers": issuers, "at_work": moment(beat)}, indent=1))
+        return ExitCode.CLEAN
+    for one in found:
+        click.echo(f"{one.name}: {visible(one.issuer)}, {one.algorithm}")
+        if one.signs is None:
+            click.echo("  no key signs")
+        else:
+            click.echo(f"  {one.signs} signs since {moment(one.since)}, until {moment(one.until)} or so")
+        if one.announced is not None:
+            click.echo(f"  {one.announced} is announced")
+        if one.others:
+            click.echo(f"  not yet destroyed: {', '.join(one.others)}")
+        click.echo(f"  {one.rows} tokens in the ledger, {one.open_rows} of them in no batch yet")
+    click.echo(f"last at work: {moment(beat) or 'never'}")
     return ExitCode.CLEAN
 
 
-@signing.command(epilog=_EXIT_CODES)
-@_CONFIG
+signing.add_command(emergency)
+signing.add_command(parties)
+
+
+@signing.command(epilog=EXIT_CODES)
+@CONFIG
 def openapi(config: str) -> int:
     """Print the OpenAPI document of the service: every endpoint of these issuers, and what they answer.
 
@@ -159,7 +176,7 @@ def openapi(config: str) -> int:
     return ExitCode.CLEAN
 
 
-@signing.command(epilog=_EXIT_CODES)
+@signing.command(epilog=EXIT_CODES)
 def password() -> int:
     """Read a password twice, and print the hash for the file of users.
 
@@ -174,22 +191,38 @@ def password() -> int:
     return ExitCode.CLEAN
 
 
-def _first_keys(settings: Settings) -> list[str]:
-    scheme, _, rest = settings.custody.partition(":")
-    if scheme != "keyholder":
-        return []
+def _key_file(settings: Settings) -> tuple[Path, Sequence[Path]] | None:
+    """Of custody ``keyholder:``, with the file of its PIN."""
     from urllib.parse import unquote
 
+    scheme, _, rest = settings.custody.partition(":")
+    if scheme != "keyholder":
+        return None
+    path, _, query = rest.partition("?")
+    return Path(unquote(path)), [Path(unquote(query.removeprefix("pin-source=")))]
+
+
+def _first_keys(settings: Settings) -> list[str]:
+    place = _key_file(settings)
+    return [] if place is None else first_keys(settings, *place)
+
+
+def first_keys(settings: Settings, target: Path, pins: Sequence[Path]) -> list[str]:
+    """Make the first key of each issuer that has none, in a key file that is made if it is not there.
+
+    Returns:
+        Names of the keys that were made.
+
+    Raises:
+        HolderError: (all of its kinds) it cannot.
+    """
     from immure.custody.keyholder import KeyHolder
     from immure.custody.keyholder.held_key import ANY_AUDIENCE, Rules
 
-    path, _, query = rest.partition("?")
-    target = Path(unquote(path))
-    pin = Path(unquote(query.removeprefix("pin-source=")))
     if os.path.exists(target):
-        holder = KeyHolder.start(target, [pin], role="manage")
+        holder = KeyHolder.start(target, pins, role="manage")
     else:
-        holder = KeyHolder.create(target, [pin])
+        holder = KeyHolder.create(target, pins)
     made = []
     with holder:
         there = holder.list()

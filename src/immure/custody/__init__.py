@@ -1,9 +1,7 @@
 """Holding private keys: a :class:`~immure.custody.signer.Signer` for each key URI.
 
->>> open_signer("vault:release")
-Traceback (most recent call last):
-...
-immure.errors.SignerError: vault:…: key URIs begin with file: or pkcs11: or keyholder: or file+unsafe:
+>>> sorted(SCHEMES)
+['awskms', 'file', 'file+unsafe', 'keyholder', 'pkcs11', 'vault']
 """
 
 from __future__ import annotations
@@ -37,5 +35,18 @@ def _pkcs11(uri: str, pin: str | None, ask: Ask | None) -> Signer:
     return open_pkcs11(uri, pin, ask)
 
 
+def _awskms(uri: str, pin: str | None, ask: Ask | None) -> Signer:
+    from immure.custody.awskms_signer import open_kms
+
+    return open_kms(uri, pin, ask)
+
+
+def _vault(uri: str, pin: str | None, ask: Ask | None) -> Signer:
+    from immure.custody.vault_signer import open_vault
+
+    return open_vault(uri, pin, ask)
+
+
 # what a scheme needs is loaded when a URI of that scheme is opened
 SCHEMES.update({"file": _file, "pkcs11": _pkcs11, "keyholder": _keyholder, "file+unsafe": _unsafe})
+SCHEMES.update({"awskms": _awskms, "vault": _vault})

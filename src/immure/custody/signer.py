@@ -29,6 +29,8 @@ SCHEMES: dict[str, Opener] = {}
 _HARMLESS: Final = re.compile(
     r"(?:token|object|id|serial|slot-id|model|manufacturer|type)=[A-Za-z0-9._~%,+@-]*"
 )
+#: Names of keys and mounts at services on the network: nothing that might be a password with its user.
+_REMOTE: Final = re.compile(r"[A-Za-z0-9/_.:+-]*")
 
 
 class Signer(ABC):
@@ -91,7 +93,7 @@ def open_signer(uri: str, *, pin: str | None = None, ask: Ask | None = None) -> 
     """The private key that ``uri`` names.
 
     Args:
-        uri: ``file:PATH`` or ``pkcs11:…`` (RFC 7512); see ``docs/reference/key-uris.md``.
+        uri: ``file:PATH``, ``pkcs11:…`` (RFC 7512), …; see ``docs/reference/key-uris.md``.
         pin: PIN or password, if it needs one. Without it the ``pin-source`` of the URI is read, then the
             variable ``IMMURE_PIN``, then ``ask`` is called.
         ask: asks a person.
@@ -102,8 +104,8 @@ def open_signer(uri: str, *, pin: str | None = None, ask: Ask | None = None) -> 
     scheme, colon, _ = uri.partition(":")
     opener = SCHEMES.get(scheme.lower()) if colon else None
     if opener is None:
-        known = " or ".join(f"{name}:" for name in SCHEMES)
-        raise SignerError(f"key URIs begin with {known}", path=shown(uri))
+        *others, last = (f"{name}:" for name in SCHEMES)
+        raise SignerError(f"key URIs begin with {', '.join(others)} or {last}", path=shown(uri))
     return opener(uri, pin, ask)
 
 
@@ -117,6 +119,8 @@ def shown(uri: str) -> str:
     path, mark, _ = rest.partition("?")
     if scheme.lower() == "pkcs11":
         path = ";".join(part if _HARMLESS.fullmatch(part) else "…" for part in path.split(";"))
+    elif scheme.lower() in ("awskms", "vault") and _REMOTE.fullmatch(path):
+        pass
     elif (colon and scheme.lower() != "file") or "pin-value" in path:
         path = "…"
     return f"{scheme}{colon}{path}{'?…' if mark else ''}"

@@ -95,6 +95,7 @@ class PublishedKeys:
         self._issuer = issuer
         self._time = time
         self._made: tuple[Records, datetime, bytes] | None = None
+        self._kids = ""
 
     async def document(self) -> bytes:
         """The set; raises RegistryError if the registry cannot be read."""
@@ -103,6 +104,11 @@ class PublishedKeys:
         if made is None or made[0] is not records or abs((now - made[1]).total_seconds()) > _FRESH:
             made = self._made = (records, now, self._make(records, now))
         return made[2]
+
+    @property
+    def kids(self) -> str:
+        """Of the keys in the last document, with spaces between."""
+        return self._kids
 
     def _make(self, records: Records, now: datetime) -> bytes:
         plan = self._issuer.plan
@@ -113,4 +119,5 @@ class PublishedKeys:
             for key in found["keys"]:
                 known = keys.setdefault(key["kid"], key)
                 known["audience_classes"] = sorted({*known["audience_classes"], *key["audience_classes"]})
+        self._kids = " ".join(sorted(keys))
         return json.dumps({"keys": list(keys.values())}).encode()

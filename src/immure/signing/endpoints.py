@@ -32,7 +32,9 @@ from immure.signing.oauth import (
 )
 from immure.signing.own import own_tokens
 from immure.signing.parts import Parts
+from immure.signing.proofs import Proofs
 from immure.signing.renewing import REFRESH, Renewal, Renewals
+from immure.signing.repeats import Repeats
 from immure.signing.settings import (
     AUTHORIZATION_CODE,
     CLIENT_CREDENTIALS,
@@ -42,8 +44,7 @@ from immure.signing.settings import (
     Issuer,
     Settings,
 )
-from immure.tokens.dpop import ProofChecker
-from immure.tokens.errors import ProofError, TokenError
+from immure.tokens.errors import TokenError
 
 _MOST_BYTES: Final = 64 << 10
 _FORM: Final = b"application/x-www-form-urlencoded"
@@ -67,6 +68,7 @@ class IssuerEndpoints:
         self._mint = parts.mint
         self._state = parts.state
         self._observer = parts.observer
+        self._fetches = parts.fetches
         self._time = time
         self._clients = Clients(settings, issuer, parts.state, time=time)
         self._grants = Grants(settings, issuer, parts.registry, parts.state, time=time)
@@ -77,10 +79,11 @@ class IssuerEndpoints:
             self._people = Authorization(settings, issuer, parts.users, parts.state, time=time)
             self._ending = EndSession(settings, issuer, self._people, parts.registry, parts.state, time=time)
         self._keys = PublishedKeys(parts.view, self.issuer, time=time)
-        self._proofs = ProofChecker(time=time)
+        self._proofs = Proofs(parts.state, f"{self.issuer.url}/token", time=time)
         self._document = json.dumps(metadata(settings, name)).encode()
         self._own = own_tokens(settings, [name], parts.registry, time=time)
         self._cross_origin = CrossOrigin.of(settings, name)
+        self._repeats = Repeats(settings.certificate_header)
 
     def routes(self) -> dict[str, Endpoint]:
         """Endpoints by path."""
@@ -108,6 +111,7 @@ class IssuerEndpoints:
             document = await self._keys.document()
         except RegistryError as error:
             raise unavailable(error) from error
+        self._fetches.note(self.issuer.url, scope, self._keys.kids)
         await answer(send, 200, document, _public(b"application/jwk-set+json"))
 
     async def discovery(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -120,14 +124,23 @@ class IssuerEndpoints:
     async def token(self, scope: Scope, receive: Receive, send: Send) -> None:
         """RFC 6749, section 3.2."""
         begun = monotonic()
-        form = await _form(scope, receive)
-        asking = await self._asking(scope, form)
-        kind = self._kind(asking, form)
-        bound, token_type = self._bound(scope, asking)
-        renewal = await self._renewed(kind, asking, form, bound)
-        granted = renewal.grant if renewal else await self._granted(kind, asking, form, bound)
-        grant = replace(granted, confirmation=bound)
+        request = await read_body(scope, receive, _MOST_BYTES)
+        repeat = self._repeats.name(scope, request)
+        known = self._repeats.get(repeat)
+        if known is not None:
+            scope["immure.client"] = known.client
+            kind, token_type, renewal, grant = CLIENT_CREDENTIALS, "Bearer", None, known
+        else:
+            form = _form(scope, request)
+            asking = await self._asking(scope, form)
+            kind = self._kind(asking, form)
+            bound, token_type = await self._bound(scope, asking)
+            renewal = await self._renewed(kind, asking, form, bound)
+            granted = renewal.grant if renewal else await self._granted(kind, asking, form, bound)
+            grant = replace(granted, confirmation=bound)
         token = await self._mint.access_token(self.issuer, grant)
+        if known is None and repeat is not None and kind == CLIENT_CREDENTIALS and bound is None:
+            self._repeats.keep(repeat, grant)
         body: dict[str, Any] = {
             "access_token": token.text,
             "token_type": token_type,
@@ -184,27 +197,19 @@ class IssuerEndpoints:
             return await self._grants.exchange(asking, form, (bound or {}).get("jkt"))
         return await self._grants.bearer(asking, form)
 
-    def _bound(self, scope: Scope, asking: Asking) -> tuple[dict[str, str] | None, str]:
+    async def _bound(self, scope: Scope, asking: Asking) -> tuple[dict[str, str] | None, str]:
         """``cnf`` of the token, if it is bound to a key that the client has: that of a DPoP proof, or its TLS
         certificate; and the type of the token."""
         proofs = header_values(scope, b"dpop")
         if asking.client.bound == "mtls" and asking.certificate is None:
             raise InvalidRequestError("tokens of this client are bound: a TLS certificate is needed")
         if proofs and asking.client.bound != "mtls":
-            return {"jkt": self._proved(proofs)}, "DPoP"
+            return {"jkt": await self._proofs.proved(proofs)}, "DPoP"
         if asking.client.bound == "dpop":
             raise InvalidProofError("tokens of this client are bound: a DPoP proof is needed")
         if asking.certificate is not None and (asking.client.bound == "mtls" or asking.client.certificates):
             return {"x5t#S256": asking.certificate}, "Bearer"
         return None, "Bearer"
-
-    def _proved(self, proofs: list[bytes]) -> str:
-        if len(proofs) > 1:
-            raise InvalidProofError("more than one DPoP proof")
-        try:
-            return self._proofs.verify(proofs[0], method="POST", url=f"{self.issuer.url}/token", token=None)
-        except ProofError as error:
-            raise InvalidProofError(error.reason) from error
 
     async def revoke(self, scope: Scope, receive: Receive, send: Send) -> None:
         """RFC 7009: the answer is the same whether there was such a token or not."""
@@ -247,7 +252,7 @@ class IssuerEndpoints:
         return {"active": True, "token_type": kind, **claims}
 
     async def _shown(self, scope: Scope, receive: Receive) -> tuple[str, Asking]:
-        form = await _form(scope, receive)
+        form = _form(scope, await read_body(scope, receive, _MOST_BYTES))
         asking = await self._asking(scope, form)
         shown = form.get("token")
         if not shown:
@@ -264,13 +269,13 @@ class IssuerEndpoints:
         return asking
 
 
-async def _form(scope: Scope, receive: Receive) -> dict[str, str]:
+def _form(scope: Scope, body: bytes) -> dict[str, str]:
     if scope["method"] != "POST":
         raise MethodError("POST is needed")
     types = header_values(scope, b"content-type")
     if len(types) != 1 or types[0].split(b";")[0].strip().lower() != _FORM:
         raise MediaTypeError("the body is application/x-www-form-urlencoded")
-    return parse_form(await read_body(scope, receive, _MOST_BYTES))
+    return parse_form(body)
 
 
 def only_reading(scope: Scope) -> None:

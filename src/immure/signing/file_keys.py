@@ -33,6 +33,7 @@ class FileKeys(TokenKeys):
     )
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
+        super().__init__()
         self._directory = Path(directory)
         self._signers: dict[str, FileSigner] = {}
         self._threads = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="immure-sign")
@@ -67,6 +68,7 @@ class FileKeys(TokenKeys):
         loop = asyncio.get_running_loop()
         # OpenSSL lets go of Python's lock while it works, so that several cores sign
         raw = await loop.run_in_executor(self._threads, signer.sign, signed)
+        self._count(kid)
         return (signed + b"." + encoded(jws_signature(algorithm, raw))).decode("ascii")
 
     async def aclose(self) -> None:

@@ -13,11 +13,13 @@ from typing import Any, TypeVar
 
 from immure.custody.keyholder.aio import AsyncKeyHolder
 from immure.custody.keyholder.asking import KeyInfo
+from immure.custody.keyholder.desk import WITH_SUCCESSORS
+from immure.custody.keyholder.errors import HolderKeyError, HolderRequestError, HolderRoleError
 from immure.custody.keyholder.pins import Pin
 from immure.errors import SignerError
 from immure.keymaterial.key import PublicKey
 from immure.registry.state import KeyState
-from immure.signing.keys import TokenKeys
+from immure.signing.keys import KeyUse, TokenKeys
 from immure.signing.rotation import Plan
 
 T = TypeVar("T")
@@ -34,8 +36,10 @@ class HolderKeys(TokenKeys):
     """
 
     def __init__(self, path: str | Path, pins: Sequence[Pin], **options: Any) -> None:
+        super().__init__()
         self._path, self._pins, self._options = path, pins, options
         self._holder: AsyncKeyHolder | None = None
+        self._activating = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> None:
@@ -51,9 +55,11 @@ class HolderKeys(TokenKeys):
 
     async def _activate(self, holder: AsyncKeyHolder, kid: str) -> None:
         """The registry says which key signs; the holder learns it when the key is first used."""
-        info = await holder.find(kid)
-        if info.state is KeyState.PRE_ACTIVE:
-            await holder.set_state(kid, KeyState.ACTIVE, "signs now, by the registry")
+        if (await holder.find(kid)).state is not KeyState.PRE_ACTIVE:
+            return
+        async with self._activating:
+            if (await holder.find(kid)).state is KeyState.PRE_ACTIVE:
+                await _bring(holder, kid, KeyState.ACTIVE, "signs now, by the registry")
 
     def generate(self, kid: str, plan: Plan) -> PublicKey:
         """See :meth:`KeyMaker.generate`; called from another thread than the loop's."""
@@ -66,22 +72,28 @@ class HolderKeys(TokenKeys):
                     f"there is no key for {plan.scope.issuer!a} yet that it could follow",
                     path=str(self._path),
                 )
-            return self._wait(holder.succeed(kid, before.kid, bits=plan.bits)).public
+            try:
+                return self._wait(holder.succeed(kid, before.kid, bits=plan.bits)).public
+            except (HolderKeyError, HolderRequestError):  # another front end may have been quicker
+                keys = self._wait(holder.list())
+                if kid not in keys:
+                    raise
         return keys[kid].public
 
     def destroy(self, kid: str) -> None:
         """See :meth:`KeyMaker.destroy`."""
         holder = self._running()
         keys = self._wait(holder.list())
-        if kid in keys and keys[kid].state is not KeyState.DESTROYED:
-            if keys[kid].state is not KeyState.DEACTIVATED:
-                self._wait(holder.set_state(kid, KeyState.DEACTIVATED, "its successor signs"))
-            self._wait(holder.set_state(kid, KeyState.DESTROYED, "its last token has run out"))
+        if kid not in keys or keys[kid].state is KeyState.DESTROYED:
+            return
+        if keys[kid].state in (KeyState.ACTIVE, KeyState.SUSPENDED):  # the holder destroys none in use
+            self._wait(_bring(holder, kid, KeyState.DEACTIVATED, "its successor signs"))
+        self._wait(_bring(holder, kid, KeyState.DESTROYED, "its last token has run out"))
 
-    def uses(self, kid: str) -> int:
-        """See :meth:`KeyMaker.uses`."""
+    def use(self, kid: str) -> KeyUse:
+        """See :meth:`TokenKeys.use`: the holder counts, keeps the count, and lets no quota be passed."""
         info = self._wait(self._running().list()).get(kid)
-        return 0 if info is None else info.signed
+        return KeyUse(0) if info is None else KeyUse(info.signed, info.rules.quota, lasts=True)
 
     async def aclose(self) -> None:
         """See :meth:`TokenKeys.aclose`."""
@@ -103,9 +115,20 @@ class HolderKeys(TokenKeys):
             raise SignerError("the key holder did not answer", path=str(self._path)) from None
 
 
+async def _bring(holder: AsyncKeyHolder, kid: str, state: KeyState, reason: str) -> None:
+    """Change the state of a key, unless another front end was quicker."""
+    try:
+        await holder.set_state(kid, state, reason)
+    except (HolderRequestError, HolderRoleError):  # to where it is already, there is no step
+        there = (await holder.list()).get(kid)
+        if there is None or there.state not in (state, KeyState.DESTROYED):
+            raise
+
+
 def _predecessor(keys: Mapping[str, KeyInfo], plan: Plan) -> KeyInfo | None:
-    """The newest key of the same issuer and algorithm."""
+    """The newest key of the same issuer and algorithm that may have a successor."""
     for info in reversed(list(keys.values())):
-        if info.rules.scope.issuer == plan.scope.issuer and info.algorithm == plan.algorithm:
+        is_of_kind = info.rules.scope.issuer == plan.scope.issuer and info.algorithm == plan.algorithm
+        if is_of_kind and info.state in WITH_SUCCESSORS:
             return info
     return None

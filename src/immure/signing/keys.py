@@ -1,6 +1,7 @@
 """Private keys as the service needs them: made, used for tokens, counted, destroyed; never seen.
 
-An implementation for each custody backend: :mod:`.holder_keys`, :mod:`.file_keys`.
+An implementation for each custody backend: :mod:`.holder_keys`, :mod:`.pkcs11_keys`, :mod:`.awskms_keys`,
+:mod:`.vault_keys`, :mod:`.file_keys`.
 """
 
 from __future__ import annotations
@@ -8,12 +9,34 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from base64 import urlsafe_b64encode
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from immure.signing.rotation import KeyMaker
 
 _dumps: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """How often a key has signed, as far as anybody counts.
+
+    Attributes:
+        signed: tokens signed. If it lasts, the true number is never above it; otherwise never below.
+        quota: how often the key may sign at most, None if nobody bounds it.
+        lasts: whether the count is kept with the key; otherwise it is this process's since its start.
+    """
+
+    signed: int
+    quota: int | None = None
+    lasts: bool = False
+
+    @property
+    def left(self) -> int | None:
+        """How often it may sign yet; None if nobody bounds it."""
+        return None if self.quota is None else max(0, self.quota - self.signed)
 
 
 class TokenKeys(KeyMaker):
@@ -24,6 +47,9 @@ class TokenKeys(KeyMaker):
     """
 
     warning: str | None = None
+
+    def __init__(self) -> None:
+        self._signed: Counter[str] = Counter()
 
     async def start(self) -> None:
         """Get ready in this process; raises SignerError."""
@@ -40,6 +66,19 @@ class TokenKeys(KeyMaker):
         Raises:
             SignerError: the key cannot be used now, or may not sign this.
         """
+
+    def use(self, kid: str) -> KeyUse:
+        """How often the key has signed. Tokens (PKCS#11), KMS and Vault keep no count, so of those it is what
+        this process knows. Called from another thread than the loop's; raises SignerError."""
+        return KeyUse(self._signed[kid])
+
+    def uses(self, kid: str) -> int:
+        """See :meth:`KeyMaker.uses`."""
+        return self.use(kid).signed
+
+    def _count(self, kid: str) -> None:
+        """One token more; called in the loop."""
+        self._signed[kid] += 1
 
     async def aclose(self) -> None:
         """Let go of the keys."""

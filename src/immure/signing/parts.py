@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from immure.registry.store import Store
+from immure.signing.fetches import FetchLog
 from immure.signing.issuing import Mint
 from immure.signing.key_view import KeyView
 from immure.signing.observer import Observer
@@ -22,6 +23,7 @@ class Parts:
         state: what must be remembered between requests.
         observer: is told what goes on.
         users: who may sign in; None if nobody may.
+        fetches: who reads the key sets.
     """
 
     mint: Mint
@@ -30,3 +32,4 @@ class Parts:
     state: State
     observer: Observer
     users: Users | None = None
+    fetches: FetchLog = field(default_factory=FetchLog)

@@ -45,6 +45,7 @@ class Pkcs11Keys(TokenKeys):
     """
 
     def __init__(self, uri: str) -> None:
+        super().__init__()
         self._path = shown(uri)
         self._sessions = Sessions(parse_token_uri(uri), self._path)
         self._public: dict[str, PublicKey] = {}
@@ -96,6 +97,7 @@ class Pkcs11Keys(TokenKeys):
         signed = signing_input(header, claims)
         loop = asyncio.get_running_loop()
         raw = await loop.run_in_executor(self._threads, self._sign, kid, str(header["alg"]), signed)
+        self._count(kid)
         return (signed + b"." + encoded(raw)).decode("ascii")
 
     def _sign(self, kid: str, wanted: str, message: bytes) -> bytes:

@@ -130,8 +130,11 @@ class Rotator:
         self._plans = dict(plans)
         self._watch = watch or Watch(clock.now)
 
-    def run(self) -> Iterator[Step]:
+    def run(self, *, urgent: bool = False) -> Iterator[Step]:
         """Do what is due, step by step; nothing is due twice.
+
+        Args:
+            urgent: see only to issuers none of whose keys signs; another process does the rest.
 
         Raises:
             ClockError: the clock was set. Nothing is done by it; only an issuer none of whose keys signs, as
@@ -145,7 +148,7 @@ class Rotator:
             now, doubt = self._watch.unchecked(), error
         for issuer, plan in self._plans.items():
             for _ in range(_MOST_STEPS):
-                step = self._step(issuer, plan, now, sure=doubt is None)
+                step = self._step(issuer, plan, now, sure=doubt is None and not urgent)
                 if step is None:
                     break
                 yield step

@@ -11,7 +11,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TextIO
@@ -23,7 +23,6 @@ from immure.custody import open_signer
 from immure.custody.note_signer import NoteSigner
 from immure.errors import ImmureError, SignerError, UsageError
 from immure.introspection.journal import Journal
-from immure.ledger.errors import SealingBusyError
 from immure.ledger.ledger import Ledger
 from immure.ledger.opening import open_ledger
 from immure.ledger.sealing import Sealer
@@ -32,6 +31,8 @@ from immure.registry.opening import open_store
 from immure.registry.store import Store
 from immure.signing.app import SigningApp
 from immure.signing.endpoints import IssuerEndpoints
+from immure.signing.fetches import FetchLog
+from immure.signing.heartbeat import boot_id, counter, expected
 from immure.signing.issuing import Mint
 from immure.signing.key_view import KeyView
 from immure.signing.keys import TokenKeys
@@ -42,12 +43,11 @@ from immure.signing.parts import Parts
 from immure.signing.rotation import Rotator
 from immure.signing.settings import Settings
 from immure.signing.settings_file import PIN_SOURCE
-from immure.signing.state import State
+from immure.signing.state_opening import open_state
+from immure.signing.upkeep import Upkeep
 from immure.signing.users import Users
 from immure.signing.watch import Watch
 
-#: Seconds between two looks at what is due.
-EVERY: Final = 1.0
 #: Seconds for which a key file may still be in the hands of the process before this one.
 _HANDOVER: Final = 5.0
 _BUSY: Final = "holder-busy"
@@ -83,18 +83,27 @@ class Service:
         self.keys: TokenKeys = open_keys(settings.custody)
         self.registry: Store = open_store(settings.registry)
         self.view = KeyView(self.registry)
-        self.state = State(settings.state)
+        self.state = open_state(settings.state)
+        self.fetches = FetchLog(time=time)
         self.ledger = Ledger(open_ledger(settings.ledger))
         self._sealing: LedgerStore = open_ledger(settings.ledger)
-        self._sealer = _sealer(settings, self._sealing, time)
-        marks = [one.watermark for one in self._sealing.standings()]
-        before = datetime.fromtimestamp(max(marks), UTC) if any(marks) else None
         plans = {issuer.url: issuer.plan for issuer in settings.issuers.values()}
-        self.rotator = Rotator(self.registry, self.keys, plans, watch=Watch(time, before=before))
+        rotator = Rotator(self.registry, self.keys, plans, watch=self._watch(time))
+        sealer = _sealer(settings, self._sealing, time)
+        self.upkeep = Upkeep(
+            rotator, plans, self.view, self.state, sealer, self.fetches, self._observer, time=time
+        )
         measure = self._measure if settings.metrics else None
         self.app = SigningApp(self._observer, ready=self._check_ready, measure=measure)
         self._serve(settings)
         self.warning = self.keys.warning
+
+    def _watch(self, time: clock.Clock) -> Watch:
+        """Knows when the service was last at work: by its batches, and by what it wrote down."""
+        beats = self.state.beats()
+        known = [one.watermark for one in self._sealing.standings()] + [one.at for one in beats]
+        before = datetime.fromtimestamp(max(known), UTC) if any(known) else None
+        return Watch(time, before=before, expected=expected(beats, boot_id(), counter()))
 
     @classmethod
     async def start(
@@ -111,9 +120,9 @@ class Service:
             await made._start_keys()
             if made.warning is not None:
                 journal.write("warning", reason=made.warning)
-            await asyncio.to_thread(made._rotate)
+            await asyncio.to_thread(made.upkeep.rotate)
             await made._check_ready()
-            made._tasks = [asyncio.create_task(one) for one in made._work()]
+            made._tasks = [asyncio.create_task(one) for one in made.upkeep.work()]
         except BaseException:
             await made.stop()
             raise
@@ -125,7 +134,7 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self.ledger.close)
-        await asyncio.to_thread(self._seal)
+        await asyncio.to_thread(self.upkeep.end)
         self._sealing.close()
         await self.keys.aclose()
         self.registry.close()
@@ -176,7 +185,7 @@ class Service:
             patience=settings.custody_seconds,
             time=self._time,
         )
-        parts = Parts(mint, self.registry, self.view, self.state, self._observer, users)
+        parts = Parts(mint, self.registry, self.view, self.state, self._observer, users, self.fetches)
         endpoints = [IssuerEndpoints(settings, name, parts, time=self._time) for name in settings.issuers]
         self.app.serve(endpoints, json.dumps(document(settings)).encode())
         self.settings, self._users = settings, users
@@ -195,46 +204,6 @@ class Service:
     async def _check_ready(self) -> None:
         for issuer in self.settings.issuers.values():
             await self.view.signing(issuer.url)
-
-    def _work(self) -> Iterator[Coroutine[None, None, None]]:
-        """What is done all the time; each for itself, so that none waits for another that is stuck."""
-        yield self._every(EVERY, "rotation", self._rotate)
-        yield self._every(EVERY, "sealing", self._seal)
-        yield self._every(60 * EVERY, "sweeping", self._sweep)
-
-    async def _every(self, seconds: float, what: str, work: Callable[[], None]) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            try:
-                await asyncio.to_thread(work)
-            except Exception as error:  # noqa: BLE001 - whatever it is, keys must go on being rotated
-                self._observer.bug(what, error)
-
-    def _rotate(self) -> None:
-        try:
-            for step in self.rotator.run():
-                words = {"action": step.action.value, "kid": step.kid, "reason": step.reason}
-                self._observer.journal.write("key", **words)
-        except ImmureError as error:
-            self._observer.failed("rotation", error)
-
-    def _seal(self) -> None:
-        if self._sealer is None:
-            return
-        try:
-            for batch in self._sealer.seal_all():
-                words = {"issuer": batch.issuer, "number": batch.number, "last": batch.last}
-                self._observer.journal.write("batch", **words)
-        except SealingBusyError:
-            return  # another process of this service does it
-        except ImmureError as error:
-            self._observer.failed("sealing", error)
-
-    def _sweep(self) -> None:
-        try:
-            self.state.sweep(int(self._time().timestamp()))
-        except ImmureError as error:
-            self._observer.failed("sweeping", error)
 
     async def _measure(self) -> None:
         """Bring the gauges up to date, as far as there is anything to be read."""
@@ -264,14 +233,19 @@ def _check_names(settings: Settings, users: Users) -> None:
 
 
 def open_keys(uri: str) -> TokenKeys:
-    """The private keys that a custody URI names: ``keyholder:PATH?pin-source=FILE``, ``pkcs11:…`` of a token,
-    ``file+unsafe:DIR``.
+    """The private keys that a custody URI names: ``keyholder:PATH?pin-source=FILE``,
+    ``keyholder+unix:SOCKET`` of a holder that listens, ``pkcs11:…`` of a token, ``awskms:alias/PREFIX?…``,
+    ``vault:MOUNT?…``, ``file+unsafe:DIR``.
 
     Raises:
         SignerError: it names none.
     """
     scheme, _, rest = uri.partition(":")
     path, _, query = rest.partition("?")
+    if scheme == "keyholder+unix":
+        from immure.signing.shared_holder_keys import SharedHolderKeys
+
+        return SharedHolderKeys.of(unquote(path), query)
     if scheme == "keyholder":
         from immure.signing.holder_keys import HolderKeys
 
@@ -286,7 +260,18 @@ def open_keys(uri: str) -> TokenKeys:
         from immure.signing.pkcs11_keys import Pkcs11Keys
 
         return Pkcs11Keys(uri)
-    raise SignerError("custody is keyholder:PATH?pin-source=FILE, pkcs11:… or file+unsafe:DIRECTORY")
+    if scheme == "awskms":
+        from immure.signing.awskms_keys import AwsKmsKeys
+
+        return AwsKmsKeys(uri)
+    if scheme == "vault":
+        from immure.signing.vault_keys import VaultKeys
+
+        return VaultKeys(uri)
+    raise SignerError(
+        "custody is keyholder:PATH?pin-source=FILE, keyholder+unix:SOCKET, pkcs11:…, awskms:…, vault:…"
+        " or file+unsafe:DIRECTORY"
+    )
 
 
 def _sealer(settings: Settings, store: LedgerStore, time: clock.Clock) -> Sealer | None:
@@ -316,7 +301,7 @@ def set_up(settings: Settings, *, origin: str) -> str | None:
         raise UsageError("ledger.log needs ledger.log_key")
     open_store(settings.registry, create=True).close()
     open_ledger(settings.ledger, create=True).close()
-    State(settings.state).close()
+    open_state(settings.state, create=True).close()
     if settings.ledger_log is None or settings.log_key is None:
         return None
     with open_signer(settings.log_key) as signer:

@@ -139,7 +139,7 @@ class Settings:
         issuers, audiences, clients: by name.
         registry: of public keys and their states.
         ledger: place of the issuance ledger; ``ledger_log`` the directory of its log.
-        state: file with what must be remembered: codes, refresh tokens, what was revoked.
+        state: place of what must be remembered: codes, refresh tokens, what was revoked.
         custody: URI of the private keys.
         log_key: URI of the key that signs the ledger's log; None if another process closes batches.
         listen: where the service is.
@@ -157,7 +157,7 @@ class Settings:
     clients: Mapping[str, Client]
     registry: str
     ledger: str
-    state: Path
+    state: str
     custody: str
     ledger_log: Path | None = None
     log_key: str | None = None
@@ -177,6 +177,11 @@ class Settings:
             raise UsageError("users: somebody must be able to sign in where a client has authorization_code")
         if (self.log_key is None) != (self.ledger_log is None):
             raise UsageError("ledger: its log needs a directory and a key")
+        if self.listen.workers > 1 and self.custody.startswith("keyholder:"):
+            raise UsageError(
+                "listen: workers cannot have one key file open each; let immure keyholder serve hold it, with"
+                " custody = keyholder+unix:SOCKET"
+            )
         if self.certificate_header is not None and not self.listen.is_local:
             raise UsageError("listen: client_certificate_header is believed of this machine only")
 

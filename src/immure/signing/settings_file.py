@@ -85,7 +85,7 @@ def _settings(table: Table, beside: Path) -> Settings:
         "ledger": _place(ledger.text("place"), beside),
         "ledger_log": None if log is None else beside / log,
         "log_key": None if log_key is None else _uri(log_key, beside),
-        "state": beside / table.text("state"),
+        "state": _place(table.text("state"), beside),
         "custody": _uri(table.text("custody"), beside),
         "listen": _listen(listening, beside),
         "users": None if users is None else beside / users,
@@ -233,7 +233,7 @@ def _place(text: str, beside: Path) -> str:
 def _uri(text: str, beside: Path) -> str:
     """A key URI; its file, and its PIN's, are beside the settings if they are not named from the root."""
     scheme, colon, rest = text.partition(":")
-    if not colon or scheme not in ("file", "file+unsafe", "keyholder"):
+    if not colon or scheme not in ("file", "file+unsafe", "keyholder", "keyholder+unix"):
         return text
     path, mark, query = rest.partition("?")
     if query.startswith(PIN_SOURCE):

@@ -22,7 +22,7 @@ import re
 import threading
 import time
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +32,8 @@ from immure.errors import UsageError
 from immure.introspection.table import Table
 
 _MOST_BYTES: Final = 4 << 20
-_COST: Final = (16384, 8, 1)
+#: N, r and p of scrypt.
+COST: Final = (16384, 8, 1)
 _HASH: Final = re.compile(r"scrypt:(\d{1,8}):(\d{1,3}):(\d{1,3}):([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)")
 #: Wrong passwords for one name until it must wait, and seconds that it waits.
 _MOST_WRONG: Final = 5
@@ -70,7 +71,7 @@ class Users:
         self._ticks = ticks
         self._wrong: dict[str, list[float]] = {}
         self._lock = threading.Lock()
-        self._nobody = hash_password(os.urandom(8).hex())
+        self._nobody = hash_password(os.urandom(8).hex(), cost=_cost_of(self._users.values()))
         # threads of its own: a flood of passwords must not keep what else is done in threads from its turn
         self._threads = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="immure-password")
         self._waiting = 0
@@ -150,12 +151,25 @@ class Users:
             self._wrong[name] = [*times, now]
 
 
-def hash_password(password: str) -> str:
-    """A hash for the file (RFC 7914)."""
+def hash_password(password: str, *, cost: tuple[int, int, int] = COST) -> str:
+    """A hash for the file (RFC 7914).
+
+    Args:
+        cost: N, r and p of scrypt.
+    """
     salt = os.urandom(16)
-    cost, block, parallel = _COST
-    made = _derive(password, salt, cost, block, parallel)
-    return f"scrypt:{cost}:{block}:{parallel}:{_text(salt)}:{_text(made)}"
+    made = _derive(password, salt, *cost)
+    numbers = ":".join(map(str, cost))
+    return f"scrypt:{numbers}:{_text(salt)}:{_text(made)}"
+
+
+def _cost_of(users: Iterable[User]) -> tuple[int, int, int]:
+    """What a password costs here: the same for a name that is not there."""
+    for user in users:
+        match = _HASH.fullmatch(user.password)
+        if match is not None:
+            return int(match[1]), int(match[2]), int(match[3])
+    return COST
 
 
 def is_password(known: str, password: str) -> bool:

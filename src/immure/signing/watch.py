@@ -13,13 +13,13 @@ immure.signing.errors.ClockError: the clock was set by +34559999 s; nothing is d
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 from immure import clock
 from immure.signing.errors import ClockError
+from immure.signing.heartbeat import counter
 
 #: By how much clock and counter may differ: leap seconds, and a clock that is slowly put right.
 MOST_JUMP: Final = timedelta(seconds=60)
@@ -30,13 +30,16 @@ class Watch:
 
     A clock that was set forward would activate a key that nobody has seen yet, and destroy one whose tokens
     are still out; set back, it would make keys look young for ever. Within one process both are noticed. From
-    one process to the next only what the *last* one wrote down tells: ``before`` is that, and after a gap
-    longer than ``gap`` nothing is activated or destroyed until this process has itself seen the time pass.
+    one process to the next, what the *last* one wrote down tells. On a machine that was not started anew that
+    is exact (``expected``). Else it is only known that the time is not earlier than ``before``; after a gap
+    longer than ``gap``, or half of what is waited for, nothing is activated or destroyed until this process
+    has itself seen the time pass.
 
     Args:
         now: the clock.
         monotonic: the counter, in seconds.
         before: when this system was last at work for certain, such as the time of its newest log entry.
+        expected: what the time must be now, by a counter that went on since; None if there is none.
         gap: how long there may have been no process before the time since then is in doubt.
     """
 
@@ -44,15 +47,24 @@ class Watch:
         self,
         now: clock.Clock = clock.now,
         *,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = counter,
         before: datetime | None = None,
+        expected: datetime | None = None,
         gap: timedelta = timedelta(hours=1),
     ) -> None:
         self._now = now
         self._monotonic = monotonic
         self._start = (now(), monotonic())
         self._before = before
-        self._unsure = before is not None and self._start[0] - before > gap
+        self._gap = gap
+        gone = timedelta(0) if before is None else self._start[0] - before
+        #: How long there was no process, as far as the clock is to be believed for that.
+        self._gone = max(gone, timedelta(0))
+        if expected is not None:
+            self._sure = abs(self._start[0] - expected) <= MOST_JUMP
+            self._gap = timedelta(0)  # a clock that is known to have been set is not believed at all
+        else:
+            self._sure = before is None
 
     def moment(self) -> datetime:
         """The time.
@@ -76,4 +88,7 @@ class Watch:
     def has_seen(self, span: timedelta) -> bool:
         """Whether so much time has passed for certain: it has, unless the process before ended too long ago
         to tell a pause from a clock that was set."""
-        return not self._unsure or timedelta(seconds=self._monotonic() - self._start[1]) >= span
+        if self._sure or self._gone <= MOST_JUMP:
+            return True
+        seen = timedelta(seconds=self._monotonic() - self._start[1])
+        return seen >= span or self._gone <= min(self._gap, span / 2)

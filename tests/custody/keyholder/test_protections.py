@@ -230,6 +230,7 @@ def public_keys(holder: KeyHolder) -> list[immure.keymaterial.key.PublicKey]:
 
 
 @as_root
+@pytest.mark.drill
 def test_a_scan_of_the_live_holder_finds_nothing(holder):
     with Load(holder, list(KIDS.values())):
         report = immure.scan_report([f"pid:{holder.pid}"], keys=public_keys(holder))
@@ -284,6 +285,7 @@ def findings(core: Path, key: immure.keymaterial.key.PublicKey) -> int:
 
 
 @pytest.mark.real
+@pytest.mark.drill
 def test_a_core_of_the_front_end_is_clean_and_that_of_an_unsafe_one_is_not(copied, tmp_path):
     """The front end is pictured while it signs; with ``file+unsafe:`` the same picture has the key in it."""
     pin = files.write_key(tmp_path / "pin", PIN.encode())

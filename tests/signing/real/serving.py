@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -12,13 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
 from immure.cli.signing import _first_keys
 from servers.program import Program, free_port
-from signing.house import SETTINGS, House
+from signing.browsing import VERIFIER
+from signing.house import SECRET, SETTINGS, House
 
+PIN = "a pin of the tests"
 KEYHOLDER = 'custody = "keyholder:holder/keys.sealed?pin-source=pin"'
 UNSAFE = 'custody = "file+unsafe:private"'
 
@@ -84,7 +88,7 @@ def house_at(directory: Path, port: int, changes: Mapping[str, str], **files: An
         assert before in text, before
         text = text.replace(before, after)
     directory.mkdir(exist_ok=True)
-    (directory / "pin").write_text("a pin of the tests\n")
+    (directory / "pin").write_text(f"{PIN}\n")
     (directory / "pin").chmod(0o600)
     house = House(directory, text, **files)
     _first_keys(house.settings)
@@ -124,6 +128,16 @@ def serving(
         made = Serving(house, port, program)
         made.wait_ready()
         yield made
+    check_no_secret(log.read_text(errors="replace"))
+
+
+def check_no_secret(text: str) -> None:
+    """Nothing in what was written is a client's secret, a PIN, a password, a token or an assertion."""
+    for secret in (SECRET, quote(SECRET), PIN, "lovelace", "mallory", VERIFIER):
+        assert secret not in text
+    assert not re.search(r"eyJ[\w-]{8,}", text), "a token is in the journal"
+    assert not re.search(r"PRIVATE KEY|password=|secret=", text)
+    assert "Traceback" not in text
 
 
 def _port(house: House) -> int:

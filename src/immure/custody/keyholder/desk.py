@@ -36,6 +36,10 @@ SIGN, MANAGE = "sign", "manage"
 _SAFE_STATES: Final = frozenset(
     {KeyState.SUSPENDED, KeyState.DEACTIVATED, KeyState.COMPROMISED, KeyState.DESTROYED}
 )
+#: One that is suspended has none: that would undo what somebody decided.
+WITH_SUCCESSORS: Final = frozenset(
+    {KeyState.PRE_ACTIVE, KeyState.ACTIVE, KeyState.DEACTIVATED, KeyState.COMPROMISED}
+)
 
 #: Is given the answer's body, or None if the native half failed.
 Done = Callable[[bytes | None], bytes]
@@ -147,7 +151,7 @@ class Desk:
         scope = replace(
             old.rules.scope, not_before=asked.moment("not_before"), not_after=asked.moment("not_after")
         )
-        if not old.state.verifies and old.state is not KeyState.COMPROMISED:
+        if old.state not in WITH_SUCCESSORS:
             raise HolderRequestError(f"key {old.kid!r} is {old.state.value}, and has no successors")
         return self._make(asked, replace(old.rules, scope=scope))
 

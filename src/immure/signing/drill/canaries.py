@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from immure.custody.algorithms import Algorithm
+from immure.keymaterial.key import Origin, PublicKey
 from immure.keymaterial.private import PrivateKey, ec_from_scalar, okp_from_seed, rsa_from_parts
 from immure.secret import Secret
 
@@ -23,6 +24,11 @@ class Canary:
     algorithm: Algorithm
     private: PrivateKey
     pem: Secret[bytes]
+
+    @property
+    def public(self) -> PublicKey:
+        """Its public half."""
+        return PublicKey(self.private.public, Origin("canary"))
 
     @classmethod
     def make(cls, algorithm: Algorithm, bits: int = 2048) -> Canary:

@@ -19,7 +19,7 @@ AUDIENCE: Final = "https://api.example"
 CLIENT: Final = "load"
 STEADY, TURNING = "steady", "turning"
 #: Seconds in which the second issuer's key is made, announced, used, retired and destroyed.
-_KEYS: Final = "keys.lifetime_seconds = 3\nkeys.announce_seconds = 1\nkeys.overlap_seconds = 2"
+_KEYS: Final = "keys.lifetime_seconds = 20\nkeys.announce_seconds = 5\nkeys.overlap_seconds = 2"
 
 
 @dataclass(frozen=True)

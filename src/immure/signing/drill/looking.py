@@ -60,12 +60,13 @@ def look(
     """What of any key is in an image, a directory of files, or a process (``pid:N``).
 
     Args:
-        publics: of all keys that the service has had.
+        publics: of all keys that the service has had; those of the canaries are added.
         canaries: those whose private halves are known.
         mode: of the search by public keys; that for canaries leaves out nothing anyway.
     """
+    keys_of = {key.thumbprint: key for key in [*publics, *(one.public for one in canaries)]}
     report = scan_targets(
-        [str(target)], keys=list(publics), options=ScanOptions(mode=mode, harvest=True, threads=2)
+        [str(target)], keys=list(keys_of.values()), options=ScanOptions(mode=mode, harvest=True, threads=2)
     )
     found = {(image.path, one) for image in report.images for f in image.findings for one in f.occurrences}
     errors = [image.error for image in report.images if image.error]

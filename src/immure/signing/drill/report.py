@@ -7,15 +7,24 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from immure.clock import now, to_rfc3339
 from immure.signing.drill.looking import Residue
 
 SCHEMA_ID: Final = "https://immure.example/schemas/signer-drill-1.json"
 Part = Literal["front end", "holder", "redactor", "token", "files"]
 _MOST_KINDS: Final = 12
+#: Of the table: what it is in JSON, and how it is headed.
+_COLUMNS: Final = {
+    "backend": "backend", "part": "process", "way": "way", "guards": "guards", "crashes": "crashes",
+    "images": "images", "leaky_images": "images with residue", "numbers": "whole numbers",
+    "fragments": "pieces",
+}  # fmt: skip
 
 
 @dataclass
@@ -47,9 +56,14 @@ class Row:
     notes: Counter[str] = field(default_factory=Counter)
     moments: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def count(self, residue: Residue | None, *, moment: str = "load", note: str = "") -> None:
-        """One crash more, and what was in its image, if there was one."""
+        """One crash more, and what was in its image, if there was one; any thread may say so."""
+        with self._lock:
+            self._count(residue, moment, note)
+
+    def _count(self, residue: Residue | None, moment: str, note: str) -> None:
         self.crashes += 1
         self.moments[moment] += 1
         if residue is None:
@@ -100,6 +114,8 @@ class Report:
         failed: what ended the drill of a backend before its time.
         controls: backends that must leak.
         retries: why something was done once more, and how often.
+        strays: cores that nobody asked for: of a program of somebody else, or of a service by itself.
+        began, kernel: when and where.
     """
 
     seed: int
@@ -108,22 +124,42 @@ class Report:
     failed: dict[str, str] = field(default_factory=dict)
     controls: set[str] = field(default_factory=set)
     retries: Counter[str] = field(default_factory=Counter)
+    strays: int = 0
     seconds: float = 0.0
     tokens: int = 0
+    began: str = field(default_factory=lambda: to_rfc3339(now().replace(microsecond=0)))
+    kernel: str = field(default_factory=lambda: os.uname().release)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def again(self, reason: str) -> None:
+        """Something had to be done once more."""
+        with self._lock:
+            self.retries[reason] += 1
+
+    def gave(self, tokens: int) -> None:
+        """A service gave out so many tokens while it was drilled."""
+        with self._lock:
+            self.tokens += tokens
 
     def row(self, backend: str, part: Part, way: str, guards: str, must_be_clean: bool) -> Row:
         """The row of that name."""
-        for row in self.rows:
-            if (row.backend, row.part, row.way, row.guards) == (backend, part, way, guards):
-                return row
-        made = Row(backend, part, way, guards, must_be_clean)
-        self.rows.append(made)
-        return made
+        with self._lock:
+            for row in self.rows:
+                if (row.backend, row.part, row.way, row.guards) == (backend, part, way, guards):
+                    return row
+            made = Row(backend, part, way, guards, must_be_clean)
+            self.rows.append(made)
+            return made
 
     @property
     def crashes(self) -> int:
         """Of all backends; what a service wrote while it ran is no crash."""
         return sum(row.crashes for row in self.rows if row.part != "files")
+
+    @property
+    def ordered(self) -> list[Row]:
+        """All rows: by backend, process, guards and way."""
+        return sorted(self.rows, key=lambda row: (row.backend, row.part, row.guards != "as shipped", row.way))
 
     @property
     def leaks(self) -> list[Row]:
@@ -132,9 +168,12 @@ class Report:
 
     @property
     def blind(self) -> list[str]:
-        """Backends that must leak, and of which nothing was seen: the drill sees nothing."""
-        seen = {row.backend for row in self.rows if row.numbers and row.fragments}
-        return sorted(self.controls - seen)
+        """Backends that must leak, and of which nothing was seen, or no core came: the drill sees nothing."""
+        numbers = {row.backend for row in self.rows if row.numbers}
+        pieces = {row.backend for row in self.rows if row.fragments}
+        cores = [row for row in self.rows if row.guards == "off" and row.way in ("segv", "abrt")]
+        coreless = {row.backend for row in cores} - {row.backend for row in cores if row.images}
+        return sorted(self.controls - (numbers & pieces) | self.controls & coreless)
 
     @property
     def is_complete(self) -> bool:
@@ -146,6 +185,8 @@ class Report:
         """As JSON has it."""
         return {
             "schema": SCHEMA_ID,
+            "began": self.began,
+            "kernel": self.kernel,
             "seed": self.seed,
             "crashes": self.crashes,
             "images": sum(row.images for row in self.rows),
@@ -155,9 +196,10 @@ class Report:
             "blind": self.blind,
             "complete": self.is_complete,
             "retries": dict(self.retries),
+            "strays": self.strays,
             "skipped": self.skipped,
             "failed": self.failed,
-            "rows": [row.to_json() for row in self.rows],
+            "rows": [row.to_json() for row in self.ordered],
         }
 
 
@@ -182,12 +224,8 @@ def _adds(value: object) -> bool:
 
 def markdown(rows: list[dict[str, Any]]) -> str:
     """The table of residues, from rows as JSON has them."""
-    head = ("backend", "process", "way", "guards", "crashes", "images", "whole numbers", "fragments")
-    keys = ("backend", "part", "way", "guards", "crashes", "images", "numbers", "fragments")
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines = ["| " + " | ".join(_COLUMNS.values()) + " |", "|" + "---|" * len(_COLUMNS)]
     for row in rows:
-        cells = [f"{row[key]:,}" if isinstance(row[key], int) else f"{row[key]}" for key in keys]
-        if row["backend"] == "file+unsafe" or not row["must_be_clean"]:
-            cells[0] += " (leaks)" if row["numbers"] or row["fragments"] else ""
+        cells = [f"{row[key]:,}" if isinstance(row[key], int) else f"{row[key]}" for key in _COLUMNS]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

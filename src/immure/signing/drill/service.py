@@ -11,17 +11,20 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from immure.signing.drill.backends import Backend, children
+from immure.signing.drill.backend import Backend, children
 from immure.signing.drill.cage import Cage
 from immure.signing.drill.errors import DrillError, EndedError, GoneError
 from immure.signing.drill.house import CLIENT, STEADY, TURNING, House
 
-_PATIENCE: Final = 60.0
-_THREADS: Final = 2
+_PATIENCE: Final = 40.0
+#: Seconds between an answer and the next request of a thread: time for others, and still a signature is under
+#: way much of the time.
+_PAUSE: Final = 0.01
 #: Holders that one front end starts again; it gives up at the sixth death within a minute.
 MOST_HOLDERS: Final = 4
 
@@ -32,10 +35,24 @@ class Running:
     Args:
         bare: without what keeps its memory out of dumps (:mod:`.subject`).
         cage: memory cgroup that it runs in.
+        stopped: nobody waits any longer once it is set.
+        bytecode: directory where Python keeps what it compiled, so that the next start is quicker.
     """
 
-    def __init__(self, house: House, backend: Backend, *, bare: bool, cage: Cage | None) -> None:
+    def __init__(
+        self,
+        house: House,
+        backend: Backend,
+        *,
+        bare: bool,
+        cage: Cage | None,
+        stopped: threading.Event | None = None,
+        bytecode: Path | None = None,
+    ) -> None:
         self.house, self.backend, self.bare, self.cage = house, backend, bare, cage
+        self._stopped = stopped or threading.Event()
+        self._bytecode = bytecode
+        self._asking = threading.Event()
         self.holders_killed = 0
         self.tokens = 0
         self._stop = threading.Event()
@@ -50,7 +67,7 @@ class Running:
             self._process = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, *words, str(self.house.config)],
                 cwd=self.house.directory,
-                env=os.environ | self.backend.environment,
+                env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=journal,
                 stderr=journal,
@@ -58,14 +75,22 @@ class Running:
             )
         if self.cage is not None:
             self.cage.admit(self._process.pid)
-        for name in (STEADY, TURNING)[:_THREADS]:
+        for name in (STEADY, TURNING):
             thread = threading.Thread(target=self._ask_always, args=(name,), daemon=True)
             thread.start()
             self._threads.append(thread)
         return self
 
+    def _environment(self) -> dict[str, str]:
+        made = os.environ | self.backend.environment | {"TMPDIR": str(self.house.directory)}
+        if self._bytecode is not None:
+            made.pop("PYTHONDONTWRITEBYTECODE", None)
+            made["PYTHONPYCACHEPREFIX"] = str(self._bytecode)
+        return made
+
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        self._asking.set()
         if self.cage is not None:
             self.cage.open()
         if self._process is not None:
@@ -96,25 +121,49 @@ class Running:
         front = self._front()
         return next((pid for pid in children(front) if _runs(pid, b"boot.py")), 0) if front else 0
 
+    def hold_supervisor(self) -> None:
+        """Let the supervisor do nothing until the end: it would kill processes that do not answer."""
+        os.kill(self._living().pid, signal.SIGSTOP)
+
+    @contextmanager
+    def supervisor_held(self) -> Iterator[None]:
+        """The supervisor does nothing during the block: a process in a debugger does not answer."""
+        self.hold_supervisor()
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                os.kill(self._living().pid, signal.SIGCONT)
+
     def _living(self) -> subprocess.Popen[bytes]:
+        if self._stopped.is_set():
+            raise EndedError("the drill is stopped")
         if self._process is None or self._process.poll() is not None:
             raise EndedError("the service has ended", path=str(self.house.directory / "journal"))
         return self._process
 
-    def _await(self, look: object, what: str, seconds: float = _PATIENCE) -> int:
+    def _await(self, look: Callable[[], int], what: str, seconds: float = _PATIENCE) -> int:
         limit = time.monotonic() + seconds
         while time.monotonic() < limit:
-            found = look()  # type: ignore[operator]
+            found = look()
             if found:
-                return int(found)
+                return found
             self._living()
             time.sleep(0.01)
         raise DrillError(f"{what} does not begin", path=str(self.house.directory / "journal"))
 
     # --- load ---
 
+    def ask(self, on: bool) -> None:
+        """Have tokens asked for from now on, or not: while nothing is crashed, others have the processor."""
+        if on:
+            self._asking.set()
+        else:
+            self._asking.clear()
+
     def await_tokens(self) -> None:
-        """Wait until tokens are given out; raises DrillError if none is."""
+        """Wait until tokens are given out, and ask for more; raises DrillError if none is."""
+        self.ask(True)
         before = self.tokens
         self._await(lambda: self.tokens > before + 1, "giving out of tokens")
 
@@ -126,14 +175,13 @@ class Running:
         }
         connection = _UnixConnection(self.house.socket)
         while not self._stop.is_set():
+            self._asking.wait()
             try:
                 connection.request("POST", f"/{issuer}/token", "grant_type=client_credentials", headers)
                 answer = connection.getresponse()
                 answer.read()
-                if answer.status == 200:
-                    self.tokens += 1
-                else:
-                    time.sleep(0.02)
+                self.tokens += answer.status == 200
+                time.sleep(_PAUSE if answer.status == 200 else 0.02)
             except (OSError, http.client.HTTPException):
                 connection.close()
                 time.sleep(0.02)
@@ -169,7 +217,9 @@ def is_alive(pid: int) -> bool:
 
 
 def _kill_all(process: subprocess.Popen[bytes]) -> None:
-    """End the supervisor and all below it."""
+    """End the supervisor and all below it; it is stopped first, so that it starts nobody meanwhile."""
+    with suppress(OSError):
+        os.kill(process.pid, signal.SIGSTOP)
     pids = [process.pid]
     for pid in pids:
         pids += children(pid)

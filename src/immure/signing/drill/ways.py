@@ -1,9 +1,10 @@
 """Ways to crash a process of the service, or to take its memory while it runs.
 
-segv, abrt   a signal, as from a fault; the kernel writes a core, if the process lets it
+segv, abrt   a signal, as from a fault; the kernel pipes a core, if the process lets it
 gcore        a debugger, as root
 live         its memory as it runs, read as root (``pid:N``)
 oom          there is no more memory; its memory at that moment, then the kernel kills somebody
+redaction    a core is redacted, and the redactor is killed on its way
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -22,11 +21,9 @@ from typing import Final, Literal
 from immure.signing.drill.errors import DrillError, GoneError
 from immure.signing.drill.service import Running, is_alive
 
-WayName = Literal["segv", "abrt", "gcore", "live", "oom"]
-WAYS: Final[tuple[WayName, ...]] = ("segv", "abrt", "gcore", "live", "oom")
+WayName = Literal["segv", "abrt", "gcore", "live", "oom", "redaction"]
+WAYS: Final[tuple[WayName, ...]] = ("segv", "abrt", "gcore", "live", "oom", "redaction")
 _SIGNALS: Final[dict[str, signal.Signals]] = {"segv": signal.SIGSEGV, "abrt": signal.SIGABRT}
-#: Lets the kernel write cores into a directory while a block runs.
-Cores = Callable[[Path], AbstractContextManager[None]]
 _GCORE_SECONDS: Final = 120
 _END_SECONDS: Final = 30.0
 
@@ -51,12 +48,12 @@ class Taken:
         return self.target is not None and self.target.startswith("pid:")
 
 
-def take(way: WayName, pid: int, service: Running, images: Path, cores: Cores | None) -> Taken:
+def take(way: WayName, pid: int, service: Running, images: Path, cores: Path | None) -> Taken:
     """Crash a process, or take its memory.
 
     Args:
         images: directory for files with memory.
-        cores: how kernel cores get there; needed only if the process may leave any.
+        cores: directory where the kernel's core of process N arrives as ``core.N``; None if none arrives.
 
     Raises:
         GoneError: the process was gone before.
@@ -64,26 +61,36 @@ def take(way: WayName, pid: int, service: Running, images: Path, cores: Cores | 
     """
     if not is_alive(pid):
         raise GoneError("the process is gone")
+    if way == "redaction":  # something to redact: the smaller core where there is one
+        way = "abrt" if service.bare and cores is not None else "gcore"
     if way == "gcore":
-        return _gcore(pid, images)
+        with service.supervisor_held():
+            return _gcore(pid, images)
     if way == "live":
         return Taken(f"pid:{pid}", is_fatal=False)
     if way == "oom":
         return _out_of_memory(pid, service)
-    return _signal(_SIGNALS[way], pid, service, images, cores)
+    return _signal(_SIGNALS[way], pid, images, cores)
 
 
-def _signal(sent: signal.Signals, pid: int, service: Running, images: Path, cores: Cores | None) -> Taken:
-    may_dump = service.bare and cores is not None
-    with cores(images) if may_dump and cores is not None else nullcontext():
-        try:
-            os.kill(pid, sent)
-        except ProcessLookupError:
-            raise GoneError("the process is gone") from None
-        _await_end(pid)
-    core = _newest_core(images, service.house.directory, pid)
+def core_of(pid: int, cores: Path | None, images: Path) -> Path | None:
+    """The kernel's core of a process that is dead, moved to the images; None if there is none."""
+    if cores is None or not (cores / f"core.{pid}").is_file():
+        return None
+    core = images / f"core-of-{pid}-{time.monotonic_ns()}"
+    (cores / f"core.{pid}").rename(core)
+    return core
+
+
+def _signal(sent: signal.Signals, pid: int, images: Path, cores: Path | None) -> Taken:
+    try:
+        os.kill(pid, sent)
+    except ProcessLookupError:
+        raise GoneError("the process is gone") from None
+    _await_end(pid)
+    core = core_of(pid, cores, images)
     if core is None:
-        return Taken(None, "the kernel wrote no core")
+        return Taken(None, "the kernel made no core" if cores else "cores were not asked for")
     return Taken(str(core))
 
 
@@ -93,17 +100,6 @@ def _await_end(pid: int) -> None:
         if time.monotonic() > limit:
             raise DrillError(f"process {pid} did not end within {_END_SECONDS:.0f} s")
         time.sleep(0.005)
-
-
-def _newest_core(images: Path, directory: Path, pid: int) -> Path | None:
-    """The core of a process, out of the directory where it ran, if it is not with the images yet."""
-    for place in (images, directory):
-        for name in (f"core.{pid}", "core"):
-            if (place / name).is_file():
-                core = images / f"core-of-{pid}"
-                (place / name).rename(core)
-                return core
-    return None
 
 
 def _gcore(pid: int, images: Path) -> Taken:
@@ -130,6 +126,7 @@ def _out_of_memory(pid: int, service: Running) -> Taken:
     """Memory is gone after this; :meth:`~immure.signing.drill.cage.Cage.kill` ends it."""
     if service.cage is None:
         raise DrillError("no memory cgroup can be made here")
+    service.hold_supervisor()
     service.cage.squeeze()
     if not service.cage.holds:
         service.cage.kill()
