@@ -43,7 +43,7 @@ bench: .venv/.drill ## make the images, run every benchmark with its peers, writ
 
 drill: .venv/.drill ## crash real signers of many stacks, and hold every finding against a slow, exhaustive search
 	@if [ -x tests/drill/install ]; then tests/drill/install; fi
-	$(PYTHON) -m pytest -m drill tests/drill $(ARGS)
+	$(PYTHON) -m pytest -m drill tests $(ARGS)
 
 mutate: .venv/.drill ## change the validator in some two thousand ways, one by one, and see that a test notices
 	@scripts/mutate
