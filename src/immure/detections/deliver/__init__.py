@@ -1,0 +1,1 @@
+"""Where findings are sent: a file, a webhook, syslog."""

@@ -1,0 +1,42 @@
+"""Whole lines of a stream, many at a time; none is held that is longer than the limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from immure.detections.sources.block import Block
+from immure.detections.sources.gathering import Gathering, Where
+from immure.detections.sources.stream import Stream
+
+
+def blocks(stream: Stream, out: Gathering, *, line: int = 1, ended: bool = True) -> Iterator[Block]:
+    """Blocks of whole lines, from where the stream stands.
+
+    Args:
+        line: number of the first line.
+        ended: whether the file grows no more; otherwise a last line without its end is left for later.
+    """
+    most, size = out.limits.record, out.limits.block
+    held, start, too_long = b"", stream.offset, False
+    while piece := stream.read(size):
+        cut = piece.rfind(b"\n") + 1
+        if not cut:
+            held += piece if not too_long else b""
+            if too_long:
+                start += len(piece)
+        else:
+            body = piece[:cut] if not held and not too_long else held + piece[:cut]
+            if too_long:  # the rest of a line that was counted
+                rest = body.index(b"\n") + 1
+                body, start, line, too_long = body[rest:], start + rest, line + 1, False
+            breaks = body.count(b"\n")
+            if body:
+                yield Block(body, start, line, breaks=breaks)
+            start, line = start + len(body), line + breaks
+            held = piece[cut:]
+        if len(held) > most:
+            out.read += 1
+            out.lost("too-long", Where(start, line))
+            start, held, too_long = start + len(held), b"", True
+    if held and ended:
+        yield Block(held, start, line, torn=True)

@@ -1,0 +1,63 @@
+"""Windows of time that hold about as many issued tokens each, so that memory is bounded.
+
+>>> cut([(0, 60, 10), (60, 120, 10), (120, 180, 10)], most=20)
+[0, 121, 181]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from immure.detections.libraries import library
+
+#: Issued tokens of a window: about 100 MB in DuckDB.
+ROWS: Final = 1_500_000
+
+
+def footers(paths: Iterable[str], column: str = "iat") -> list[tuple[int, int, int]]:
+    """Least and greatest value of a column, and rows, of each row group, from the ends of Parquet files.
+
+    Raises:
+        UsageError: pyarrow is not installed.
+    """
+    parquet = library("pyarrow.parquet")
+    found = []
+    for path in paths:
+        meta = parquet.read_metadata(path)
+        leaf = _leaf(meta, column)
+        for number in range(meta.num_row_groups):
+            statistics = meta.row_group(number).column(leaf).statistics
+            if statistics is not None and statistics.has_min_max:
+                found.append((int(statistics.min), int(statistics.max), int(meta.row_group(number).num_rows)))
+    return found
+
+
+def _leaf(meta: Any, column: str) -> int:
+    """The place of a column among those that Parquet has; lists have other places than in the schema."""
+    group = meta.schema
+    return next(number for number in range(len(group)) if group.column(number).path == column)
+
+
+def cut(groups: Sequence[tuple[int, int, int]], *, most: int = ROWS) -> list[int]:
+    """Boundaries of windows: each has about ``most`` rows, unless one second has more.
+
+    Args:
+        groups: ``(least, greatest, rows)`` of row groups, as :func:`footers` gives them.
+
+    Returns:
+        Rising seconds; empty without groups. The first is the least value, the last is after the greatest.
+    """
+    if not groups:
+        return []
+    ordered = sorted(groups)
+    ends, held = [ordered[0][0]], 0
+    for _, greatest, rows in ordered:
+        held += rows
+        if held >= most and greatest + 1 > ends[-1]:
+            ends.append(greatest + 1)
+            held = 0
+    top = max(greatest for _, greatest, _ in ordered) + 1
+    if top > ends[-1]:
+        ends.append(top)
+    return ends
