@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +50,43 @@ def test_a_cell_of_the_matrix(name: str, world: WorldName, stages: dict[str, Sta
         assert outcome.broken_by in scenario.links[outcome.broke_at - 1].controls
     assert outcome.is_as_expected
     assert outcome.proofs
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_nothing_runs_on_when_it_is_ended(sent: signal.Signals, tmp_path: Path) -> None:
+    """By SIGKILL its directory stays, and what it started is told by the kernel to end, too."""
+    words = [
+        sys.executable,
+        "-m",
+        "immure",
+        "replay",
+        "storm-0558",
+        "--mail",
+        "http",
+        "--directory",
+        str(tmp_path),
+    ]
+    with (tmp_path / "printed").open("wb") as printed:
+        process = subprocess.Popen(words, stdout=printed, stderr=printed)
+    _await(lambda: len(_running_in(tmp_path)) >= 4, 120)  # the first issuer, and the signer
+    process.send_signal(sent)
+    process.wait(60)
+    _await(lambda: not _running_in(tmp_path), 60)
+    if sent != signal.SIGKILL:
+        assert [one.name for one in tmp_path.iterdir()] == ["printed"]
+
+
+def _running_in(directory: Path) -> list[int]:
+    found = []
+    for one in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if one.name.isdigit() and os.readlink(one / "cwd").startswith(f"{directory}/"):
+                found.append(int(one.name))
+    return found
+
+
+def _await(done: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.1)

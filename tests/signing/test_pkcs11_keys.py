@@ -326,3 +326,27 @@ def test_what_a_token_cannot_do(remote: RemoteTokens) -> None:
         assert opened(sign(keys, "ed", "EdDSA"), public, "EdDSA") == CLAIMS
     keys.generate("after", plan("ES256"))
     assert sign(keys, "after", "ES256")
+
+
+@pytest.mark.parametrize(
+    ("query", "warned"),
+    [
+        ("module-path=/usr/lib/softhsm/libsofthsm2.so", True),
+        ("module-name=softhsm2", True),
+        ("module-path=/usr/lib64/libsoftokn3.so", True),
+        ("module-path=/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so", False),
+        ("module-path=/opt/hsm/lib/libcknfast.so", False),
+    ],
+)
+def test_a_token_that_is_a_library_in_this_process_is_unsafe(query: str, warned: bool) -> None:
+    keys = Pkcs11Keys(f"pkcs11:token=drill?{query}&pin-source=/run/pin")
+    assert (keys.warning is not None) == warned
+    if keys.warning is not None:
+        assert keys.warning.startswith("UNSAFE")
+
+
+def test_a_link_to_such_a_library_is_one(tmp_path) -> None:
+    library = tmp_path / "libsofthsm2.so"
+    library.write_bytes(b"")
+    (tmp_path / "token.so").symlink_to(library)
+    assert Pkcs11Keys(f"pkcs11:token=drill?module-path={tmp_path}/token.so&pin-source=/run/pin").warning

@@ -32,6 +32,8 @@ _CURVES: Final = {"ES256": "secp256r1", "ES384": "secp384r1", "EdDSA": "1.3.101.
 _WIDTHS: Final = {"ES256": 64, "ES384": 96}
 #: What one connection to a token is good for: more threads would only wait.
 _MOST_THREADS: Final = 8
+#: Tokens that are libraries: they compute with the private key in the process that has loaded them.
+SOFTWARE: Final = ("softhsm", "softokn", "kryoptic", "opencryptoki_sw")
 
 
 class Pkcs11Keys(TokenKeys):
@@ -47,7 +49,9 @@ class Pkcs11Keys(TokenKeys):
     def __init__(self, uri: str) -> None:
         super().__init__()
         self._path = shown(uri)
-        self._sessions = Sessions(parse_token_uri(uri), self._path)
+        named = parse_token_uri(uri)
+        self.warning = _warning(named)
+        self._sessions = Sessions(named, self._path)
         self._public: dict[str, PublicKey] = {}
         count = min(_MOST_THREADS, 2 * (os.cpu_count() or 1))
         self._threads = ThreadPoolExecutor(max_workers=count, thread_name_prefix="immure-pkcs11")
@@ -202,3 +206,15 @@ def _holds(public: PublicKey, algorithm: Algorithm, message: bytes, made: bytes)
             return False
         made = _der_signature(made)
     return is_signature(public.numbers, algorithm, message, made)
+
+
+def _warning(uri: Pkcs11Uri) -> str | None:
+    """What a user must know of a token that is software: see ``docs/reference/residues.md``."""
+    named = uri.module_path or uri.module_name or ""
+    library = os.path.basename(os.path.realpath(named) if uri.module_path else named).lower()
+    if not any(one in library for one in SOFTWARE):
+        return None
+    return (
+        "UNSAFE custody: the token is a library in this process, so its private keys pass through the "
+        "service's memory: for trials only; reach it through p11-kit server"
+    )

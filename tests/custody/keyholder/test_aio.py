@@ -119,3 +119,36 @@ def test_closed(own):
                 await ask
 
     asyncio.run(main())
+
+
+def test_who_gives_up_while_it_starts_again_takes_nothing_along(own):
+    """Patience shorter than a start: the start goes on, is done once, and serves who comes after."""
+
+    async def work(holder):
+        before = holder.pid
+        os.kill(before, signal.SIGKILL)
+        for _ in range(5):
+            with pytest.raises((TimeoutError, HolderGoneError)):
+                await asyncio.wait_for(holder.sign_token("a", claims()), 0.005)
+        token = await holder.sign_token("a", claims())
+        assert holder.pid != before
+        assert len(holder._restarts._times) == 1
+        return token
+
+    assert run(own, work, restarts=1)
+
+
+def test_closed_while_it_starts_again(own):
+    async def main():
+        holder = await AsyncKeyHolder.start(own, [PIN], **CHEAP)
+        os.kill(holder.pid, signal.SIGKILL)
+        waiting = asyncio.gather(
+            *(holder.sign_token("a", claims()) for _ in range(3)), return_exceptions=True
+        )
+        await asyncio.sleep(0.01)
+        await holder.aclose()
+        assert {type(one) for one in await waiting} == {HolderGoneError}
+
+    asyncio.run(main())
+    with KeyHolder.start(own, [PIN], **CHEAP) as again:  # nobody has the file any more
+        assert again.list()

@@ -138,7 +138,7 @@ class AsyncKeyHolder:
         self._pins = pins
         self._started: Started | None = started
         self._link = AsyncLink(started.stream, self.path, options.timeout)
-        self._lock = asyncio.Lock()
+        self._starting: asyncio.Task[AsyncLink] | None = None
         self._restarts = Restarts(options.restarts)
         self._keys: dict[str, KeyInfo] = {}
 
@@ -173,16 +173,25 @@ class AsyncKeyHolder:
         return await link.submit(op, body)
 
     async def _living(self) -> AsyncLink:
-        async with self._lock:
-            if self._started is None:
-                raise HolderGoneError("the key holder is closed", path=self.path)
-            if not self._link.is_open:
-                self._restarts.note(self.path)
-                await asyncio.to_thread(self._started.kill)
-                self._started.stream.close()
-                self._started = await asyncio.to_thread(self._again)
-                self._link = AsyncLink(self._started.stream, self.path, self._options.timeout)
-            return self._link
+        """One starts it for all; whoever gives up meanwhile does not take the others' holder along."""
+        if self._starting is None or self._starting.done():
+            self._starting = asyncio.create_task(self._start_again())
+        return await asyncio.shield(self._starting)
+
+    async def _start_again(self) -> AsyncLink:
+        dead = self._started
+        if dead is None:
+            raise HolderGoneError("the key holder is closed", path=self.path)
+        self._restarts.note(self.path)
+        await asyncio.to_thread(dead.kill)
+        dead.stream.close()
+        started = await asyncio.to_thread(self._again)
+        if self._started is None:  # closed meanwhile
+            await asyncio.to_thread(started.end)
+            raise HolderGoneError("the key holder is closed", path=self.path)
+        self._started = started
+        self._link = AsyncLink(started.stream, self.path, self._options.timeout)
+        return self._link
 
     async def sign_token(
         self,
@@ -252,6 +261,8 @@ class AsyncKeyHolder:
     async def aclose(self) -> None:
         """End the holder; it writes its counts first."""
         started, self._started = self._started, None
+        if self._starting is not None:
+            await asyncio.gather(self._starting, return_exceptions=True)
         if started is not None:
             self._link.fail("the key holder is closed")
             await asyncio.to_thread(started.end)
