@@ -26,8 +26,7 @@ demo: setup ## crash a real token signer, scan the core with its public JWKS, an
 test: setup ## run the tests (not the drill); ARGS='-k words' passes on to pytest
 	@scripts/packages offer "the tests with real crashes need it" gdb:gdb openssl:openssl ssh-keygen:openssh-client nginx:nginx softhsm2-util:softhsm2 sshd:openssh-server zsh:zsh fish:fish \
 	  curl:curl p11-kit:p11-kit -:p11-kit-modules dovecot:dovecot-imapd -:dovecot-submissiond caddy:caddy psql:postgresql
-	@# processes collect the same tests in the same order only if they order sets in the same way
-	PYTHONHASHSEED=$${PYTHONHASHSEED:-$$RANDOM} $(PYTHON) -m pytest -n $(JOBS) --dist loadgroup -m "not drill" $(ARGS)
+	$(PYTHON) scripts/run_tests.py --jobs $(JOBS) -m "not drill" $(ARGS)
 
 lint: setup ## ruff, ruff format, mypy --strict, import-linter
 	$(PYTHON) -m ruff check .

@@ -48,7 +48,7 @@ def verdict(one: tuple[int, str, int], issued: set[tuple[int, str, int]], side: 
     return "unknown" if one[2] < side.known_from else "forged"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     issued=st.lists(row, max_size=40),
     used=st.lists(use, min_size=1, max_size=40),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from immure.cli.detect_extra import need_extra
 from immure.cli.exit_codes import ExitCode
 from immure.errors import UsageError
 
@@ -41,6 +42,7 @@ _FORMAT = click.option(
 @click.option("-q", "--quiet", is_flag=True, help="Print only what does not hold.")
 def test(paths: tuple[Path, ...], form: str, quiet: bool) -> int:
     """Try rules on their own examples: those in PATHs (files or directories), or those of Immure."""
+    need_extra()
     from immure.detections.rule_files import built_in, read_rules
     from immure.detections.rule_test import try_rules
 
@@ -74,6 +76,7 @@ def _words(one: Tried) -> str:
 @_FORMAT
 def rules(name: str | None, paths: tuple[Path, ...], form: str) -> int:
     """List rules, or print the one with this ID as YAML."""
+    need_extra()
     from immure.detections.rule_files import all_rules
     from immure.detections.rule_out import plain_rule, to_yaml
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from immure.cli.detect_extra import need_extra
 from immure.cli.detect_options import run_options, settings_of
 from immure.cli.exit_codes import ExitCode
 from immure.cli.messages import say
@@ -52,6 +53,7 @@ _INTERVAL = 15.0
 @run_options
 def run(**given: Any) -> int:
     """Hold accepted tokens against issued ones, and ask the rules."""
+    need_extra()
     from immure.detections.state import State
 
     if given["state_path"] is None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from immure.cli.detect_extra import need_extra
 from immure.cli.exit_codes import ExitCode
 from immure.errors import UsageError
 
@@ -39,6 +40,7 @@ Exit codes:
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def scenario(name: str | None, out: Path | None, seed: int, tokens: int, listing: bool, quiet: bool) -> int:
     """Make up a day of an issuer with the attack NAME in it, in the new directory OUT."""
+    need_extra()
     from immure.synth.scenarios.attackers import SCENARIOS
     from immure.synth.scenarios.attackers import scenario as make
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from immure.cli.detect_extra import need_extra
 from immure.cli.exit_codes import ExitCode
 from immure.cli.messages import say
 from immure.errors import UsageError
@@ -38,6 +39,7 @@ def sigma() -> None:
 )
 def export(name: str, paths: tuple[Path, ...]) -> int:
     """Print a rule as a document of Sigma."""
+    need_extra()
     from immure.detections.rule_files import all_rules
     from immure.detections.rule_out import to_yaml
     from immure.detections.sigma_rules import to_sigma
@@ -56,6 +58,7 @@ def export(name: str, paths: tuple[Path, ...]) -> int:
 )
 def import_(path: Path, fields: tuple[str, ...]) -> int:
     """Print a rule of Sigma as one of ours; its examples are yours to write."""
+    need_extra()
     from immure.detections.rule_files import MOST_BYTES
     from immure.detections.rule_out import plain_rule, to_yaml
     from immure.detections.sigma_rules import from_sigma

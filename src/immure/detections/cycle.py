@@ -140,6 +140,10 @@ class Cycle:
         marks = repr(sorted((name, side.watermark, side.known_from) for name, side in self._sides.items()))
         if self._state.get("marks") == marks:  # what was not known is not known yet
             parts = [part for part in parts if part.state == "new"]
+        if parts and rule is None:
+            rows = sum(part.rows for part in parts)
+            words = "acceptances are not held against the ledger: token-forged is not asked"
+            self._notes.append(f"{rows:,} {words}")
         if not parts or rule is None:
             return
         names: dict[int, str] = {}

@@ -23,7 +23,9 @@ def headline(outcome: Outcome, least: Severity) -> str:
         return f"{count_words(len(outcome.findings), 'finding')}, no token that is proved to be forged"
     if verdict == "incomplete":
         return "nothing found so far, but not everything could be judged"
-    return "every accepted token was issued, and no rule found anything"
+    if outcome.verdicts.get("issued"):
+        return "every accepted token was issued, and no rule found anything"
+    return "no rule that was asked found anything"
 
 
 def exit_code(verdict: Verdict, fail_on: str) -> int:

@@ -11,7 +11,7 @@ from immure.detections.sources.block import Block
 from immure.detections.sources.decoding import UndecodableError, made_name, unwrapped
 from immure.detections.sources.gathering import Gathering, Where
 from immure.detections.sources.m365 import words
-from immure.detections.sources.m365.columns import Columns
+from immure.detections.sources.m365.mailbox import Mailbox
 from immure.detections.sources.source import TextSource, names_in
 from immure.detections.sources.token_ids import canonical
 from immure.detections.sources.values import address, flag, integer, moment, pairs, seconds, text
@@ -43,7 +43,7 @@ class M365Audit(TextSource):
     name: ClassVar[str] = "m365-audit"
 
     def __init__(self) -> None:
-        self._columns = Columns(self.name)
+        self._mailbox = Mailbox(self.name)
 
     def detect(self, head: bytes, name: str) -> float:
         """By the names of members and columns."""
@@ -58,16 +58,11 @@ class M365Audit(TextSource):
 
     def block(self, block: Block, out: Gathering) -> bool:
         """Mailbox records of the Management API by columns, what is not quite one by one."""
-        return self._columns.take(block, out, self.take)
+        return self._mailbox.take(block, out, self.take)
 
     def rows(self, found: list[tuple[Where, dict[str, str]]], out: Gathering) -> None:
         """Mailbox records in a column of CSV, by columns."""
-        title = next((title for title in found[0][1] if title.lower() == "auditdata"), None)
-        if title is None:
-            super().rows(found, out)
-            return
-        texts = [(where, row[title]) for where, row in found]
-        super().rows([found[place] for place in self._columns.take_texts(texts, out)], out)
+        super().rows([found[place] for place in self._mailbox.take_texts(found, out)], out)
 
     def record(self, plain: dict[str, Any], where: Where, raw: bytes | str, out: Gathering) -> None:
         """See :meth:`TextSource.record`."""
