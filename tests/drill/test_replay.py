@@ -16,6 +16,7 @@ import pytest
 from immure.replay.controls import CONTROLS
 from immure.replay.matrix import WorldName, worlds
 from immure.replay.playing import play
+from immure.replay.record import Outcome
 from immure.replay.scenario import names, read_scenario
 from immure.replay.stage import Options, Stage
 
@@ -45,11 +46,23 @@ def test_a_cell_of_the_matrix(name: str, world: WorldName, stages: dict[str, Sta
     if outcome.broke_at is None:
         assert outcome.reading.mailboxes == len(scenario.organizations)
         assert {one.control for one in outcome.notices} == noticing
+        _check_proofs(outcome, noticing)
     else:
         assert outcome.reading.mailboxes == 0
         assert outcome.broken_by in scenario.links[outcome.broke_at - 1].controls
     assert outcome.is_as_expected
     assert outcome.proofs
+
+
+def _check_proofs(outcome: Outcome, noticing: set[str]) -> None:
+    """Who kept a log can prove all of it; who kept none, nothing."""
+    everybody = outcome.reading.mailboxes
+    proofs = " | ".join(outcome.proofs)
+    forged = f"{everybody} accepted tokens were never issued (by digest), for {everybody} mailboxes"
+    opened = f"which {outcome.reading.messages} messages of {everybody} mailboxes were opened"
+    assert (forged in proofs) == ("ledger" in noticing)
+    assert (opened in proofs) == ("mail-log" in noticing)
+    assert ("nothing: no log" in proofs) == (not noticing)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])

@@ -6,6 +6,7 @@ All need pyarrow.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow
@@ -15,6 +16,9 @@ from immure.detections.records import Kind, schema
 
 if TYPE_CHECKING:
     from pyarrow import Array, RecordBatch
+
+
+_schema = cache(schema)
 
 
 def text_column(values: Sequence[str | None]) -> Array:
@@ -68,7 +72,7 @@ class Lists:
 
 def table(kind: Kind, count: int, columns: dict[str, Any]) -> RecordBatch:
     """A record batch of a kind; columns that are not given are null, single texts stand in all rows."""
-    wanted = schema(kind)
+    wanted = _schema(kind)
     arrays = []
     for field in wanted:
         given = columns.get(field.name)

@@ -6,6 +6,7 @@ Offsets of all readers are in what is read here.
 from __future__ import annotations
 
 import codecs
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -100,10 +101,17 @@ class Stream:
 
     def _raw(self, size: int) -> bytes:
         if self._pieces is None:
-            made = self._reader.read(self._place, size)
+            made = self._plain(size)
             self._place += len(made)
             return made
         return self._next(self._pieces)
+
+    def _plain(self, size: int) -> bytes:
+        """Bytes as they are; in one go, since the reader's own way copies them twice."""
+        try:
+            return os.pread(self._reader.fileno(), size, self._place)
+        except OSError:  # an unreadable sector: what the reader makes of it
+            return self._reader.read(self._place, size)
 
     def _next(self, pieces: Iterator[bytes]) -> bytes:
         try:
