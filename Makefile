@@ -14,12 +14,18 @@ BUILT_FROM := pyproject.toml uv.lock setup.py $(foreach room,$(KERNELS),$(wildca
 SECONDS ?= 60
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup demo test lint bench drill mutate fuzz sanitize docs ci clean
+.PHONY: help setup demo scan-demo test lint bench drill mutate fuzz sanitize docs ci clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup ## crash a real token signer, scan the core with its public JWKS, and see what the usual tools say
+demo: setup ## act the incident of 2023 out: as it was, and with every control on
+	@scripts/packages offer "the mail server, the token and the debugger of the demonstration" dovecot:dovecot-imapd -:dovecot-submissiond \
+	  softhsm2-util:softhsm2 p11-kit:p11-kit -:p11-kit-modules gdb:gdb git:git
+	@mkdir -p build
+	@.venv/bin/immure replay storm-0558 -o build/replay.html
+
+scan-demo: setup ## crash a real token signer, scan the core with its public JWKS, and see what the usual tools say
 	@scripts/packages offer "crashes and searches that the demonstration compares with" gdb:gdb $(PEERS)
 	@$(PYTHON) examples/demo.py
 

@@ -1,0 +1,1 @@
+"""What is done at each link; :mod:`immure.replay.playing` has the order."""

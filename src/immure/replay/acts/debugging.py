@@ -1,0 +1,52 @@
+"""Where what has left production is looked at: scanning there, and who may come in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from immure.replay.searching import key_texts
+from immure.replay.world import World
+
+
+def act(world: World) -> None:
+    """Scan what arrived, and then let the attacker in by somebody's account."""
+    scenario = world.tale.scenario
+    if "scan" in scenario.controls:
+        _scan(world)
+    if "access" in scenario.missing:
+        link = scenario.link_of("access")
+        words = "an engineer's account is taken, and opens the room: no control of access is built yet"
+        world.tale.say(link, "attacker", words)
+
+
+def _scan(world: World) -> None:
+    tale, link = world.tale, world.link("scan")
+    files = _files(world.debugging)
+    if not files:
+        tale.say(link, "debugging", "nothing has arrived that could be scanned")
+        return
+    if not tale.has("scan") and tale.scenario.way == "repository":
+        tale.say(link, "debugging", "nobody searches what is pushed")
+        return
+    if not tale.has("scan"):
+        texts = sum(len(key_texts(one)) for one in files)
+        tale.say(
+            link,
+            "debugging",
+            f"credential scanning: {texts} key texts in {len(files)} files; nobody looks for numbers",
+        )
+        return
+    report = world.stage.searched_room(world.debugging, world.scene.publics)
+    tale.say(link, "debugging", f"immure scan: {len(report.findings)} private keys in {len(files)} files")
+    if not report.findings:
+        return
+    finding = report.findings[0]
+    for one in files:
+        one.unlink()
+    tale.break_by(
+        "scan", f"{finding.key.origin.kid} was found ({finding.proof}), and the files are gone from the room"
+    )
+
+
+def _files(room: Path) -> list[Path]:
+    return sorted(one for one in room.rglob("*") if one.is_file())

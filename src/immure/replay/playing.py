@@ -1,0 +1,52 @@
+"""One replay: the acts in their order, with some controls on and the others off.
+
+outcome = play(stage, frozenset({"gate"}))
+"""
+
+from __future__ import annotations
+
+import shutil
+
+from immure.replay.acts import debugging, losing, mailing, reporting, taking
+from immure.replay.record import Narrator, Outcome, Tale
+from immure.replay.stage import Stage
+from immure.replay.world import World
+
+
+def play(stage: Stage, controls: frozenset[str], narrator: Narrator = lambda _: None) -> Outcome:
+    """Act it out.
+
+    Args:
+        stage: see :class:`Stage`.
+        controls: those that are on.
+        narrator: hears of each moment.
+
+    Raises:
+        ReplayError: a part does not do what it is there for; nothing can be concluded.
+    """
+    tale = Tale(stage.scenario, controls, narrator)
+    scene = stage.scene(custody=tale.has("custody"), rotation=tale.has("rotation"))
+    world = World(stage, scene, tale, stage.room("world"), stage.room("debugging"))
+    with world.ended:
+        if not stage.options.keep:
+            for room in (world.production, world.debugging):
+                world.ended.callback(shutil.rmtree, room, ignore_errors=True)
+        losing.act(world)
+        debugging.act(world)
+        taking.act(world)
+        mailing.act(world)
+        reporting.act(world)
+    tale.parts += [*_parts(world)]
+    return tale.outcome()
+
+
+def _parts(world: World) -> list[str]:
+    mail = world.mail
+    parts = [
+        "issuers, key holder, scanner, redactor, gate, validator, ledger and logs: Immure's own, as shipped",
+    ]
+    if world.scene.how:
+        parts.append(f"dump: {world.scene.how}")
+    if mail is not None:
+        parts.append(f"mail: {mail.words}{'' if mail.is_real else ' (STANDS IN for a real mail server)'}")
+    return parts

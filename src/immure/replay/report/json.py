@@ -1,0 +1,35 @@
+"""The report for machines; ``docs/reference/replay.md`` describes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final, TextIO
+
+from immure.replay.controls import MISSING
+from immure.replay.matrix import Played
+from immure.replay.report.words import differing
+from immure.scanning.report import tool
+
+SCHEMA: Final = "https://immure.example/schemas/replay-1.json"
+
+
+def to_json(played: Sequence[Played], stands_in: Sequence[str]) -> dict[str, Any]:
+    """Worlds, and what must be said of them together."""
+    scenario = played[0].outcome.scenario
+    return {
+        "schema": SCHEMA,
+        "tool": {"name": tool.NAME, "version": tool.version()},
+        "scenario": {"name": scenario.name, "title": scenario.title, "about": scenario.about},
+        "controls": list(scenario.controls),
+        "missing": {name: MISSING[name] for name in scenario.missing},
+        "stands_in": list(stands_in),
+        "as_expected": not differing(list(played)),
+        "worlds": [{"name": one.name, **one.outcome.to_json()} for one in played],
+    }
+
+
+def write_json(played: Sequence[Played], stands_in: Sequence[str], stream: TextIO) -> None:
+    """Write it, ended by a line feed."""
+    json.dump(to_json(played, stands_in), stream, indent=1)
+    stream.write("\n")

@@ -1,0 +1,101 @@
+"""Whole worlds with real parts: a part of the matrix, and controls that were made into shams.
+
+The whole matrix is in ``tests/drill/test_replay.py``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from immure.replay.mail import why_no_dovecot
+from immure.replay.matrix import all_on, as_in_2023
+from immure.replay.playing import play
+from immure.replay.record import Outcome
+from immure.replay.scenario import Scenario, read_scenario
+from immure.replay.stage import Options, Stage
+from immure.transfer import gate
+from immure.transfer.case import Case, Decision
+from immure.transfer.case import Outcome as RuleOutcome
+from immure.transfer.policy import Policy
+
+SABOTAGE = Path(__file__).parent / "sabotage"
+EVERYBODY = 25
+
+
+@pytest.fixture(scope="module")
+def storm() -> Scenario:
+    return read_scenario("storm-0558")
+
+
+@pytest.fixture(scope="module")
+def stage(storm: Scenario) -> Iterator[Stage]:
+    with Stage(storm, Options()) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def nothing_on(stage: Stage) -> Outcome:
+    return play(stage, as_in_2023().controls)
+
+
+def test_with_nothing_on_everything_is_read_and_nobody_knows(nothing_on: Outcome) -> None:
+    assert nothing_on.broke_at is None
+    assert nothing_on.reading.mailboxes == EVERYBODY
+    assert nothing_on.reading.messages == 3 * EVERYBODY
+    assert nothing_on.notices == ()
+    assert nothing_on.proofs == ("nothing: no log of that time says what was read, or by whose token",)
+    assert nothing_on.is_as_expected
+    assert nothing_on.dump is not None
+    assert nothing_on.dump.findings[0].key.origin.kid == "consumer-0001"
+
+
+def test_the_mail_is_read_over_imap(nothing_on: Outcome) -> None:
+    why_not = why_no_dovecot()
+    if why_not is not None:
+        pytest.skip(f"NOT TESTED: {why_not}")
+    assert any(part.startswith("mail: Dovecot, over IMAP") for part in nothing_on.parts)
+
+
+def test_key_scope_alone(stage: Stage) -> None:
+    outcome = play(stage, frozenset({"key-scope"}))
+    assert (outcome.broke_at, outcome.broken_by) == (6, "key-scope")
+    assert outcome.reading.mailboxes == 0
+    assert outcome.reading.refusal == "key-issuer"
+    assert outcome.is_as_expected
+
+
+def test_a_check_of_key_scope_that_accepts_everything_is_noticed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(SABOTAGE), os.environ.get("PYTHONPATH", "")]))
+    outcome = play(stage, frozenset({"key-scope"}))
+    assert outcome.reading.mailboxes == EVERYBODY
+    assert not outcome.is_as_expected
+
+
+def test_the_gate_alone(stage: Stage) -> None:
+    outcome = play(stage, frozenset({"gate"}))
+    assert (outcome.broke_at, outcome.broken_by) == (2, "gate")
+    assert outcome.is_as_expected
+    assert any(proof.startswith("1 decision of the gate") for proof in outcome.proofs)
+
+
+def test_a_gate_that_lets_everything_out_is_noticed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def allow(policy: Policy, case: Case) -> Decision:
+        return Decision(case, policy.version, (RuleOutcome("sham", True, "always"),))
+
+    monkeypatch.setattr(gate, "decide", allow)
+    outcome = play(stage, frozenset({"gate"}))
+    assert outcome.reading.mailboxes == EVERYBODY
+    assert not outcome.is_as_expected
+
+
+def test_with_everything_on_the_chain_breaks_at_its_first_link(stage: Stage, storm: Scenario) -> None:
+    outcome = play(stage, all_on(storm).controls)
+    assert (outcome.broke_at, outcome.broken_by) == (1, "custody")
+    assert outcome.reading.mailboxes == 0
+    assert outcome.is_as_expected
