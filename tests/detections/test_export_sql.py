@@ -14,7 +14,7 @@ import pytest
 
 from detections.test_reconcile import digest, write
 from immure.detections.export_sql import ALWAYS, export_sql, views
-from immure.detections.reconcile_sql import missing_sql
+from immure.detections.reconcile_sql import verdicts_sql
 
 ISSUER = "https://login.example"
 WANTED = {
@@ -75,8 +75,8 @@ def test_duckdb(paths: dict[str, str]) -> None:
 
 def test_the_query_is_the_one_that_we_run(paths: dict[str, str]) -> None:
     for dialect in ("duckdb", "clickhouse", "spark"):
-        assert missing_sql(*ALWAYS) in export_sql(dialect, paths=paths)  # type: ignore[arg-type]
-    assert missing_sql(5, 9) in export_sql("spark", low=5, high=9)
+        assert verdicts_sql(*ALWAYS) in export_sql(dialect, paths=paths)  # type: ignore[arg-type]
+    assert verdicts_sql(5, 9) in export_sql("spark", low=5, high=9)
 
 
 def test_names_of_files_are_quoted() -> None:
@@ -92,7 +92,7 @@ def test_clickhouse(paths: dict[str, str]) -> None:
     session.query("USE d")
     for statement in views("clickhouse", paths):
         session.query(statement.rstrip(";"))
-    answer = session.query(missing_sql(*ALWAYS), "CSVWithNames").bytes().decode()
+    answer = session.query(verdicts_sql(*ALWAYS), "CSVWithNames").bytes().decode()
     rows = list(csv.DictReader(io.StringIO(answer)))
     assert {row["record_id"]: row["finding"] for row in rows} == WANTED
 
@@ -110,7 +110,7 @@ def test_spark(paths: dict[str, str], tmp_path: Path) -> None:
     try:
         for statement in views("spark", paths):
             spark.sql(statement.rstrip(";"))
-        rows = spark.sql(missing_sql(*ALWAYS)).collect()
+        rows = spark.sql(verdicts_sql(*ALWAYS)).collect()
         assert {row["record_id"]: row["finding"] for row in rows} == WANTED
     finally:
         spark.stop()

@@ -12,7 +12,7 @@ from immure.detections.habit_rules import baseline, first_seen
 from immure.detections.row_rules import row_findings
 from immure.detections.rule_files import built_in
 from immure.detections.tables import bind
-from immure.detections.weak import weak_counts, weak_findings
+from immure.detections.weak import bind_used, weak_counts, weak_findings
 
 RULES = {rule.id: rule for rule in built_in()}
 DAY = 86_400_000_000
@@ -103,11 +103,35 @@ def test_tokens_without_a_sign_in_are_weak_leads(tmp_path: Path) -> None:
     with Engine(tmp_path, threads=1) as engine:
         bind(engine, "mail", paths[:1])
         bind(engine, "signin", paths[1:])
+        bind_used(engine)
         (found,) = weak_findings(engine, RULES["token-without-sign-in"])
         counts = weak_counts(engine)
     assert found.keys["token_id"] == "forged"
     assert found.strength == "weak"
     assert counts == {
-        "mail records": 4, "without a token identifier": 1, "outside of the sign-ins' time": 1,
-        "held against sign-ins": 2,
+        "mail records": 4, "without a token identifier": 1, "acceptances without a digest": 0,
+        "outside of the sign-ins' time": 1, "held against sign-ins": 2,
     }  # fmt: skip
+
+
+def test_acceptances_without_a_digest_are_held_against_sign_ins(tmp_path: Path) -> None:
+    signin = [
+        {"time": n * DAY, "source": "e", "record_id": f"s{n}", "event": "sign-in", "token_id": f"t{n}"}
+        for n in range(3)
+    ]
+    base = {"source": "x", "time": DAY, "verdict": "accepted", "iat": 86_400, "sub": "ada", "client": "c1"}
+    rows = [
+        {**base, "record_id": "1", "token_id": "t1"},
+        {**base, "record_id": "2", "token_id": "forged"},
+        {**base, "record_id": "3", "token_id": "with-digest", "digest": b"d" * 16},
+        {**base, "record_id": "4", "token_id": "refused", "verdict": "refused"},
+    ]
+    with Engine(tmp_path, threads=1) as engine:
+        bind(engine, "mail", [])
+        bind(engine, "signin", [write(tmp_path / "s.parquet", signin, "signin", 50)])
+        bind_used(engine, [write(tmp_path / "a.parquet", rows, "acceptance", 50)])
+        (found,) = weak_findings(engine, RULES["token-without-sign-in"])
+        counts = weak_counts(engine)
+    assert found.keys == {"token_id": "forged", "user": "ada", "app": "c1"}
+    assert found.strength == "weak"
+    assert counts["acceptances without a digest"] == counts["held against sign-ins"] == 2

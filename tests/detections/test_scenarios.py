@@ -32,6 +32,15 @@ def test_every_scenario_is_told_as_it_is(name: str, tmp_path: Path) -> None:
     assert {finding.rule for finding in outcome.findings} - {"token-forged"} == OTHERS.get(name, set())
 
 
+@pytest.mark.parametrize("name", ["in-a-gap", "backfill", "copied-jti"])
+def test_a_day_with_hardly_a_token_is_a_scenario(name: str, tmp_path: Path) -> None:
+    """An issuer that had issued nothing before the gap, or at all, has no ledger that could have one."""
+    one = made(name, 1, tmp_path / "day", tokens=1)
+    outcome = turn(tmp_path / "day", tmp_path / "state")
+    assert Counter(outcome.verdicts) == wanted(one)
+    assert forged(outcome) == forged_of(one)
+
+
 @pytest.mark.drill
 @examples(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(sorted(SCENARIOS)), seed=st.integers(0, 1 << 32), tokens=st.integers(20, 400))

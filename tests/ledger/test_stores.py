@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -228,3 +229,15 @@ def test_threads_of_one_store(store: LedgerStore) -> None:
     for thread in threads:
         thread.join()
     assert sorted(number for number in got if isinstance(number, int)) == list(range(1, 101))
+
+
+def test_a_file_that_is_not_for_everybody(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with open_ledger(str(tmp_path / "ledger.db"), create=True) as store:
+            store.append([row()])
+            assert {one.name[:9]: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()} == {
+                "ledger.db": 0o640
+            }
+    finally:
+        os.umask(before)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from base64 import urlsafe_b64encode
+from hashlib import sha256
 from typing import Any
 
 from signing.house import ENTERPRISE
@@ -13,8 +15,18 @@ from tokens.minting import Mint, jwk, sealed
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
+def _public(key: str) -> dict[str, str]:
+    return {name: value for name, value in jwk(key).items() if name in ("kty", "crv", "x", "y")}
+
+
+def jkt_of(key: str) -> str:
+    """The thumbprint of a key (RFC 7638)."""
+    text = json.dumps(_public(key), sort_keys=True, separators=(",", ":"))
+    return urlsafe_b64encode(sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
 def proof(key: str = "ES256:client", issuer: str = ENTERPRISE, **changes: Any) -> str:
-    public = {name: value for name, value in jwk(key).items() if name in ("kty", "crv", "x", "y")}
+    public = _public(key)
     head = {"typ": "dpop+jwt", "alg": "ES256", "jwk": public}
     claims = {"jti": secrets.token_hex(8), "htm": "POST", "htu": f"{issuer}/token", "iat": int(time.time())}
     return sealed(json.dumps(head).encode(), json.dumps(claims | changes).encode(), key, "ES256")

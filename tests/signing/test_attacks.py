@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import time
 
 import pytest
 
@@ -10,23 +12,27 @@ from immure.errors import UsageError
 from immure.ledger.errors import LedgerError
 from immure.ledger.sqlite_store import SqliteLedger
 from immure.signing.settings_file import parse_settings
-from signing.browsing import WEB, answered, asked, code_of, hidden, refresh, sign_in, trade
+from immure.signing.users import Users, hash_password
+from signing.browsing import VERIFIER, WEB, answered, asked, code_of, hidden, refresh, sign_in, trade
 from signing.house import (
     ACCESS,
     BACK,
     CALENDAR,
     CONSUMER,
     CONTOSO,
+    DIGEST,
     ENTERPRISE,
     EXCHANGE,
+    HERE,
     MAIL,
     OUTLOOK,
     SECRET,
     SETTINGS,
     House,
+    cheap,
     claims_of,
 )
-from signing.proving import assertion, proof
+from signing.proving import assertion, jkt_of, proof
 from signing.sharing import Shared
 
 DAEMON, GATEWAY, BOUND = ("daemon", SECRET), ("gateway", SECRET), ("bound", SECRET)
@@ -96,7 +102,127 @@ def test_actors_do_not_grow_for_ever(shared: Shared) -> None:
     assert (count, answer.json()["error"]) == (5, "invalid_grant")
 
 
+PARTNER = f"{HERE}/partner"
+PARTNERS = f"""
+[issuers.partner]
+url = "{PARTNER}"
+audience_classes = ["enterprise"]
+keys.algorithm = "EdDSA"
+
+[clients.portal]
+issuer = "partner"
+grants = ["authorization_code"]
+audiences = ["{MAIL}"]
+scopes = ["mail.read"]
+redirect_uris = ["{BACK}"]
+secrets = ["{DIGEST}"]
+"""
+EVE = f"""
+[users.eve]
+password = "{cheap("eve")}"
+subject = "daemon"
+tenant = "{CONTOSO}"
+issuers = ["partner"]
+"""
+
+
+def test_an_exchange_of_a_token_about_somebody_with_the_name_of_a_client(tmp_path, run) -> None:
+    """A partner may call its people what it likes; here that would be a program (RFC 9700, section 4.15)."""
+    house = House(tmp_path, SETTINGS.replace(_HERE, f'{_HERE}\nexchange_from = ["partner"]') + PARTNERS)
+    users = tmp_path / "users.toml"
+
+    async def work(client, service):
+        query = asked(client_id="portal", scope="mail.read")
+        signed_in = await sign_in(client, PARTNER, "eve", "eve", query=query)
+        back = await client.get(signed_in.headers["location"])
+        code = answered(back.headers["location"])["code"]
+        tokens = (await trade(client, code, ("portal", SECRET), PARTNER)).json()
+        return await exchange(client, tokens["access_token"], GATEWAY)
+
+    before = users.read_text()
+    users.write_text(before + EVE)
+    assert run(house, work).json()["error"] == "invalid_grant"
+    users.write_text(before + EVE.replace('"daemon"', '"eve"'))
+    assert run(house, work).status_code == 200
+
+
 # --- codes and refresh tokens ---
+
+NATIVE = {"client_id": "native", "redirect_uri": "http://127.0.0.1/back"}
+
+
+async def public_code(client, **more: str) -> dict[str, str]:
+    """What a program on somebody's own machine trades in for tokens."""
+    query = asked(**NATIVE, scope="mail.read offline_access", **more)
+    signed_in = await sign_in(client, CONSUMER, "mallory", "mallory", query=query)
+    back = await client.get(signed_in.headers["location"])
+    code = answered(back.headers["location"])["code"]
+    return {"grant_type": "authorization_code", "code": code, "code_verifier": VERIFIER, **NATIVE}
+
+
+@pytest.mark.parametrize(
+    ("key", "error"), [("ES256:client", None), ("ES256:other", "invalid_grant"), ("", "invalid_grant")]
+)
+def test_a_code_for_one_key(shared: Shared, key: str, error: str | None) -> None:
+    """RFC 9449, section 10."""
+    name = jkt_of("ES256:client")
+
+    async def work(client, service):
+        data = await public_code(client, dpop_jkt=name)
+        headers = {"dpop": proof(key, CONSUMER)} if key else {}
+        first = await client.post(f"{CONSUMER}/token", data=data, headers=headers)
+        headers = {"dpop": proof("ES256:client", CONSUMER)}
+        return first, await client.post(f"{CONSUMER}/token", data=data, headers=headers)
+
+    first, again = shared(work)
+    assert first.json().get("error") == error
+    assert again.json()["error"] == "invalid_grant"  # for once, whoever shows it
+
+
+def test_a_refresh_token_is_for_its_certificate(tmp_path, run) -> None:
+    """RFC 8705, section 4: a client that proves nothing else."""
+    house = House(tmp_path, SETTINGS.replace("public = true", 'public = true\nbound = "mtls"'))
+
+    def certificate(byte: bytes) -> dict[str, str]:
+        text = base64.b64encode(b"\x30\x82\x01\x00" + 256 * byte).decode()
+        return {"client-cert": f":{text}:"}
+
+    async def work(client, service):
+        async def ask(data, byte):
+            return await client.post(f"{CONSUMER}/token", data=data, headers=certificate(byte))
+
+        first = (await ask(await public_code(client), b"a")).json()
+        again = {
+            "grant_type": "refresh_token",
+            "client_id": "native",
+            "refresh_token": first["refresh_token"],
+        }
+        return [(await ask(again, byte)).status_code for byte in (b"b", b"a")]
+
+    assert run(house, work) == [400, 200]
+
+
+async def _is_active(client, token: str) -> bool:
+    answer = await client.post(f"{ENTERPRISE}/introspect", data={"token": token}, auth=WEB)
+    return bool(answer.json()["active"])
+
+
+@pytest.mark.parametrize("swept", ["before", "after"])
+def test_a_sign_in_that_is_over_stays_over(shared: Shared, swept: str) -> None:
+    """Its code runs out after a minute; the access token that came of it lives for an hour."""
+
+    async def work(client, service):
+        later = int(time.time()) + 3600
+        tokens = (await trade(client, await code_of(client, scope="openid mail.read"))).json()
+        if swept == "before":
+            service.state.sweep(later)
+        active = [await _is_active(client, tokens["access_token"])]
+        await client.get(f"{ENTERPRISE}/end-session", params={"id_token_hint": tokens["id_token"]})
+        if swept == "after":
+            service.state.sweep(later)
+        return [*active, await _is_active(client, tokens["access_token"])]
+
+    assert shared(work) == [True, False]
 
 
 class Full(SqliteLedger):
@@ -235,6 +361,18 @@ def test_an_assertion_is_for_us_alone(shared: Shared) -> None:
     assert [one.status_code for one in shared(work)] == [401, 200, 200]
 
 
+@pytest.mark.parametrize("text", ["x", "a.eyJhdWQiOlt7fV19.c"])
+def test_an_assertion_beside_a_secret_that_is_known(shared: Shared, text: str) -> None:
+    """Nobody looks at a second proof; so there is none."""
+
+    async def work(client, service):
+        known = await own(client)
+        data = {"client_assertion": text}
+        return known, await client.post(f"{ENTERPRISE}/token", data=data, auth=DAEMON)
+
+    assert shared(work)[1].status_code == 401
+
+
 def test_two_audiences_are_not_one(shared: Shared) -> None:
     async def work(client, service):
         data = {"grant_type": "client_credentials", "resource": MAIL, "audience": CALENDAR}
@@ -316,6 +454,33 @@ def test_many_passwords_at_once_are_not_more_than_one_after_the_other(house: Hou
         return ["Too many" in one.text for one in answers]
 
     assert sorted(run(house, work)) == [False] * 5 + [True] * 7
+
+
+def test_names_that_are_long_take_no_more_room() -> None:
+    users = Users({})
+    for number in range(3):
+        assert users.check(f"{number}" * 30_000, "wrong", "enterprise") is None
+    assert {len(one) for one in users._wrong} == {32}
+
+
+def test_a_file_of_many_users_is_read_at_once(tmp_path, monkeypatch) -> None:
+    """A reload reads it while everybody waits: not a tenth of a second for each user."""
+    known, paid = hash_password("x"), []
+    monkeypatch.setattr("immure.signing.users._derive", lambda *given: paid.append(given) or bytes(32))
+    path = tmp_path / "users.toml"
+    path.write_text("".join(f'[users.u{n}]\npassword = "{known}"\nissuers = ["a"]\n' for n in range(500)))
+    assert Users.read(path).is_there("u499", "a")
+    assert len(paid) <= 2
+
+
+@pytest.mark.parametrize(
+    "text", ["scrypt:16384:8:1:AAA:AAAA", "scrypt:3:8:1:AAAA:AAAA", "scrypt:99999999:999:1:AAAA:AAAA", "x"]
+)
+def test_hashes_that_are_none(tmp_path, text: str) -> None:
+    path = tmp_path / "users.toml"
+    path.write_text(f'[users.ada]\npassword = "{text}"\nissuers = ["a"]\n')
+    with pytest.raises(UsageError, match="is no hash"):
+        Users.read(path)
 
 
 ORIGINS = [

@@ -14,12 +14,13 @@ import jwt
 import pytest
 from tests.custody.keyholder.making import API, CHEAP, CONSUMER, PIN, claims, rules
 
-from immure.cli.signing import _first_keys
+from immure.cli.signing import _first_keys, first_keys
 from immure.custody.keyholder import AsyncKeyHolder, KeyHolder
 from immure.custody.keyholder.errors import (
     HolderError,
     HolderRequestError,
     HolderRoleError,
+    RefusedAudienceError,
     RefusedQuotaError,
 )
 from immure.errors import SignerError
@@ -29,7 +30,7 @@ from immure.registry.state import KeyState
 from immure.signing.holder_keys import HolderKeys
 from immure.signing.rotation import Action, Plan, Rotator
 from immure.signing.service import Service
-from signing.house import MAIL, SECRET, SETTINGS, House
+from signing.house import HERE, MAIL, OUTLOOK, SECRET, SETTINGS, House
 
 PLAN = Plan(KeyScope(CONSUMER, frozenset({"consumer"})), "EdDSA", "k")
 HEADER = {"alg": "EdDSA", "typ": "JWT"}
@@ -261,3 +262,21 @@ def test_a_service_whose_key_has_signed_enough(
     run(house, work, stream=journal)
     assert "as often as it may" in journal.getvalue()
     assert "holder-quota" in journal.getvalue()
+
+
+def test_a_key_is_for_no_audience_that_is_named_later(tmp_path: Path) -> None:
+    """The front end is in other hands: the holder knows the audiences of the day when the key was made."""
+    house, target, pin = House(tmp_path), tmp_path / "own" / "keys.sealed", tmp_path / "pin"
+    pin.write_text(f"{PIN}\n")
+    pin.chmod(0o600)
+    first_keys(house.settings, target, [pin])
+    now = int(time.time())
+    said = {"iss": f"{HERE}/consumer", "sub": "s", "iat": now, "exp": now + 60}
+    with KeyHolder.start(target, [pin]) as holder:
+        assert holder.sign_token("consumer-0001", {**said, "aud": OUTLOOK}, {"typ": "at+jwt"})
+        assert holder.sign_token("consumer-0001", {**said, "aud": "new-app", "azp": "new-app"})
+        for audience in ("https://added.example", f"{MAIL}/", "added"):
+            with pytest.raises(RefusedAudienceError):
+                holder.sign_token(
+                    "consumer-0001", {**said, "aud": audience, "azp": audience}, {"typ": "at+jwt"}
+                )

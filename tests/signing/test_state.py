@@ -121,6 +121,28 @@ def test_sweeping(state: State) -> None:
     assert (state.is_revoked(b"1"), state.is_revoked(b"2")) == (False, True)
 
 
+def test_a_family_outlives_what_is_in_it(state: State) -> None:
+    """Access tokens came of it, and live for up to a day after the last code or refresh token ran out."""
+    state.keep("code", "c", b"1", {}, until=NOW)
+    state.revoke_family(b"1")
+    state.sweep(NOW + 86_400)
+    assert state.look("code", "c", now=0) is None
+    assert state.is_revoked_family(b"1")
+    state.sweep(NOW + 3 * 86_400)
+    assert not state.is_revoked_family(b"1")
+
+
+def test_a_file_that_is_not_for_everybody(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        state = open_state(tmp_path / "state.db")
+        state.revoke(b"1", until=NOW)
+        assert {one.name[:8]: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()} == {"state.db": 0o640}
+        state.close()
+    finally:
+        os.umask(before)
+
+
 def test_one_leads(state: State, opening: Open) -> None:
     other = opening()
     assert state.lead("rotation", "a", seconds=60)

@@ -198,3 +198,31 @@ def test_how_fast_an_emergency_is_over(house: House, run, record_property) -> No
     took = run(house, work)
     record_property("seconds", took)
     assert took < 3, took
+
+
+def test_whoever_looks_after_signing_goes_on_whatever_happens(world: World, monkeypatch) -> None:
+    """A registry that fails in a way that nobody thought of is read again, and the journal says so."""
+    state = SqliteState(":memory:")
+    process = Process(world, state)
+    process.rotate()
+    record, now = world.store.find("consumer-0001"), world.times.now
+    world.store.change_state(record.thumbprint, KeyState.COMPROMISED, reason="?", by="ada", now=now)
+    read, left = process.upkeep._view.records, [ValueError("of the driver")]
+
+    async def records():
+        if left:
+            raise left.pop()
+        return await read()
+
+    monkeypatch.setattr(process.upkeep._view, "records", records)
+
+    async def work() -> None:
+        task = asyncio.create_task(process.upkeep._look_after_signing())
+        while process.journal.getvalue().count('"activate"') < 2:
+            assert not task.done()
+            await asyncio.sleep(0.01)
+        task.cancel()
+
+    asyncio.run(asyncio.wait_for(work(), 10))
+    assert '"error": "ValueError"' in process.journal.getvalue()
+    state.close()

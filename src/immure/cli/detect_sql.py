@@ -9,7 +9,7 @@ import click
 from immure.cli.exit_codes import ExitCode
 
 _EPILOG = """
-The query between the views is the one that "immure detect run" carries out, letter by letter. It believes the
+The query after the views is the one that "immure detect run" carries out, letter by letter. It believes the
 segments: hold them against the log before ("immure ledger verify --segments").
 
 \b

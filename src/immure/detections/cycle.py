@@ -15,7 +15,7 @@ from pathlib import Path
 from immure.detections.counter import counter_findings, judged
 from immure.detections.engine import Engine
 from immure.detections.finding import Finding
-from immure.detections.forged import MOST_FORGED, forged_findings
+from immure.detections.forged import MOST_FORGED, forged_findings, rowless_findings
 from immure.detections.gathered import Gathered
 from immure.detections.habit_rules import baseline, first_seen, volume
 from immure.detections.ingest import take_in
@@ -31,8 +31,8 @@ from immure.detections.sources.reading import files_of, identity, read, source_n
 from immure.detections.sources.source import Source
 from immure.detections.state import Part, State
 from immure.detections.tables import bind
-from immure.detections.waiting import WAITING, keep_waiting
-from immure.detections.weak import weak_counts, weak_findings
+from immure.detections.waiting import WAITING, keep_final, keep_waiting
+from immure.detections.weak import bind_used, weak_counts, weak_findings
 from immure.errors import InputError
 
 #: Is told what is done, of what, and how far it is.
@@ -165,12 +165,12 @@ class Cycle:
                     self._state.count("verdicts", verdict, count)
             if done.files:
                 self._fold(engine, rule, done.files)
+            self._fold_bare(engine, done.bare)
             self._state.judged(part.name for part in parts if part.state == "new")
             self._state.drop(part.name for part in parts if part.state == "pending")
             self._state.put("marks", marks)
-            for file in done.files:
-                self._state.add_part(file.name, "verdicts", 0, "judged", seen=True)
             self._state.sync()
+            self._state.drop(file.name for file in (*done.files, *done.bare))
 
     def _fold(self, engine: Engine, rule: Rule, files: Sequence[Path]) -> None:
         """Findings of forged tokens, and what must be looked up again."""
@@ -182,29 +182,44 @@ class Cycle:
         kept = keep_waiting(engine, self._state.path(name := self._state.new_name("acceptance")))
         if kept:
             self._state.add_part(name, "acceptance", kept, "pending", seen=True)
+        final = keep_final(engine, self._state.path(name := self._state.new_name("verdicts")))
+        if final:
+            self._state.add_part(name, "verdicts", final, "judged", seen=True)
+
+    def _fold_bare(self, engine: Engine, files: Sequence[Path]) -> None:
+        """Acceptances without a digest, of which the ledger has no row either."""
+        rule = self._rules.get("token-without-row")
+        if rule is None or not files:
+            return
+        engine.files("bare", files)
+        for finding in rowless_findings(engine, rule, self._state.hear):
+            self._state.find(finding, add=True)
 
     def _mail(self, engine: Engine) -> None:
         parts = {kind: self._state.parts(kind) for kind in ("mail", "signin")}
         mail = [self._path(part) for part in parts["mail"]]
         signins = [self._path(part) for part in parts["signin"]]
-        stamp = f"{len(mail)}:{len(signins)}"
+        bare = [self._path(part) for part in self._state.parts("acceptance") if part.state != "judged"]
+        bare = bare if signins else []
+        stamp = f"{len(mail)}:{len(signins)}:{','.join(bare)}"
         if (not mail and not signins) or self._state.get("mail-stamp") == stamp:
             return
         with self._state.transaction():
             self._state.set_count("duplicates", "mail", bind(engine, "mail", mail))
             self._state.set_count("duplicates", "signin", bind(engine, "signin", signins))
+            bind_used(engine, bare)
             for rule in self._settings.rules:
-                if rule.about != "acceptance" or rule.kind == "weak":
+                if rule.about != "acceptance":
                     self._told("rule", rule.id, 0)
                     self._write(rule, self._found(engine, rule, bool(mail), bool(signins)))
-            if mail and signins:
+            if signins and (mail or bare):
                 for name, count in weak_counts(engine).items():
                     self._state.set_count("weak reconciliation", name, count)
             self._state.put("mail-stamp", stamp)
 
     def _found(self, engine: Engine, rule: Rule, mail: bool, signins: bool) -> Iterable[Finding]:
         if rule.kind == "weak":
-            return weak_findings(engine, rule) if mail and signins else ()
+            return weak_findings(engine, rule) if signins else ()
         if not (mail if rule.about == "mail" else signins):
             return ()
         if rule.kind == "row":

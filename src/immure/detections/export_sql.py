@@ -1,14 +1,14 @@
 """The reconciliation as SQL for engines that exist, for who has more than one machine holds.
 
-The query is the one that we run ourselves, letter by letter. Around it is what each engine has its own words
-for: what the files are called, and where the answer goes.
+The query is the one that we run ourselves, letter by letter, but that we take it in two steps. Around it is
+what each engine has its own words for: what the files are called, and where the answer goes.
 """
 
 from __future__ import annotations
 
 from typing import Final, Literal, get_args
 
-from immure.detections.reconcile_sql import missing_sql
+from immure.detections.reconcile_sql import verdicts_sql
 
 Dialect = Literal["duckdb", "clickhouse", "spark"]
 DIALECTS: Final[tuple[Dialect, ...]] = get_args(Dialect)
@@ -54,4 +54,4 @@ def export_sql(
         paths: of the files, by table.
     """
     statements = "\n".join(views(dialect, paths or {}))
-    return f"{_HEAD}\n{statements}\n\n{missing_sql(low, high)};\n"
+    return f"{_HEAD}\n{statements}\n\n{verdicts_sql(low, high)};\n"

@@ -48,6 +48,7 @@ class Gathered:
         verdicts.update(self._waiting())
         odd = tuple(self.state.odd())
         self._say_missing(verdicts, sum(one.count for one in odd if one.lost))
+        self._say_unused(counts)
         return Outcome(
             findings=tuple(sorted((finding for _, finding in self.state.findings()), key=Finding.order)),
             verdicts=dict(verdicts),
@@ -60,6 +61,14 @@ class Gathered:
             hidden={name: count for name, count in self.hidden.items() if count},
             windows=windows,
         )
+
+    def _say_unused(self, counts: Mapping[str, Mapping[str, int]]) -> None:
+        for source, named in counts.items():
+            if rows := named.get("rows.issued"):
+                self.missing.append(
+                    f"{rows:,} rows of a ledger were among the logs ({source}), and are not used: "
+                    "rows count only from segments (--issued)"
+                )
 
     def _standing(self, side: IssuerSide) -> IssuerStanding:
         proved = self.settings.ledger is not None and self.settings.ledger.log is not None

@@ -36,7 +36,8 @@ class _Heap:
         self.chunks.append(chunk)
         self.rows += chunk.made
         for kind, batch in chunk.records.items():
-            self.batches.setdefault(kind, []).append(batch)
+            if kind != "issued":  # rows count only from segments, which are read where they are
+                self.batches.setdefault(kind, []).append(batch)
 
 
 def take_in(state: State, path: str, chunks: Iterable[Chunk], *, told: Told | None = None) -> int:

@@ -9,15 +9,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
 from immure.detections.engine import Engine, quoted
 from immure.detections.ledger_side import IssuerSide
 from immure.detections.libraries import library
-from immure.detections.reconcile_sql import VERDICTS, accepted_sql, missing_sql, untimed_sql
-from immure.detections.windows import ROWS, cut, footers
+from immure.detections.reconcile_sql import (
+    VERDICTS,
+    accepted_sql,
+    bare_ones_sql,
+    bare_sql,
+    judged_sql,
+    missing_sql,
+    untimed_sql,
+)
+from immure.detections.windows import ROWS, Group, cut, footers
 
 #: Before and after all times that a token can state.
 _FIRST, _LAST = -(1 << 62), 1 << 62
@@ -32,11 +40,14 @@ class Reconciled:
         verdicts: how many accepted tokens have which (:data:`~immure.detections.reconcile_sql.VERDICTS`).
         windows: how many windows of time it took.
         files: Parquet files with every token that was not found, and its verdict (column ``finding``).
+        bare: files of the same columns with acceptances without a digest, of whose issuer, second and subject
+            there is no row: weak. Their verdict, unknown, is in ``files``.
     """
 
     verdicts: Counter[str] = field(default_factory=Counter)
     windows: int = 0
     files: list[Path] = field(default_factory=list)
+    bare: list[Path] = field(default_factory=list)
 
 
 def reconcile(
@@ -65,21 +76,38 @@ def reconcile(
     if not accepted:
         return made
     declare(engine, sides)
-    spread = footers(accepted)
     files = sorted({path for side in sides.values() for path in side.files})
-    reach = {path: _reach([path]) for path in (*files, *accepted)}
-    issued = [group for path in files for group in footers([path])]
-    ends = _ends(cut(_within(issued, spread), most=rows))
-    for number, (low, high) in enumerate(pairwise(ends)):
-        mine = [path for path in accepted if _meets(reach[path], low, high)]
-        theirs = [path for path in files if _meets(reach[path], low, high)]
-        if mine:
-            _window(engine, made, (low, high), mine, theirs, sides, target(number))
+    theirs, mine = _Files(files), _Files(accepted)
+    ends = _ends(cut(_within(theirs.groups(), mine.groups()), most=rows))
+    names = count(0)
+    for number, bounds in enumerate(pairwise(ends), start=1):
+        if found := mine.meet(*bounds):
+            _window(engine, made, bounds, found, theirs.meet(*bounds), sides, lambda: target(next(names)))
         if told is not None:
-            told(number + 1, len(ends))
+            told(number, len(ends) - 1)
     engine.files("accepted", accepted)
-    _write(engine, made, untimed_sql(), target(len(ends)))
+    engine.run(f"CREATE OR REPLACE TEMP TABLE judged AS {untimed_sql()}")
+    _write(engine, made, target(next(names)))
     return made
+
+
+class _Files:
+    """Parquet files, and the times of their row groups, which are read once."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._groups = {path: footers([path]) for path in paths}
+
+    def groups(self) -> list[Group]:
+        """Of all files."""
+        return [group for groups in self._groups.values() for group in groups]
+
+    def meet(self, low: int, high: int) -> list[str]:
+        """The files that may have something of a window."""
+        return [
+            path
+            for path, groups in self._groups.items()
+            if any(least < high and low <= greatest for least, greatest, _ in groups)
+        ]
 
 
 def _ends(ends: list[int]) -> list[int]:
@@ -88,24 +116,11 @@ def _ends(ends: list[int]) -> list[int]:
     return [_FIRST, *inner, _LAST]
 
 
-def _within(
-    issued: Sequence[tuple[int, int, int]], accepted: Sequence[tuple[int, int, int]]
-) -> list[tuple[int, int, int]]:
+def _within(issued: Sequence[Group], accepted: Sequence[Group]) -> list[Group]:
     """Row groups of the ledger of whose time anything was accepted."""
     low = min((least for least, _, _ in accepted), default=0)
     high = max((greatest for _, greatest, _ in accepted), default=0)
     return [one for one in issued if one[0] <= high and low <= one[1]]
-
-
-def _reach(paths: Iterable[str]) -> tuple[int, int] | None:
-    groups = footers(paths)
-    if not groups:
-        return None
-    return min(least for least, _, _ in groups), max(greatest for _, greatest, _ in groups)
-
-
-def _meets(reach: tuple[int, int] | None, low: int, high: int) -> bool:
-    return reach is not None and reach[0] < high and low <= reach[1]
 
 
 def _window(
@@ -115,25 +130,42 @@ def _window(
     accepted: Sequence[str],
     issued: Sequence[str],
     sides: Mapping[str, IssuerSide],
-    target: Path,
+    target: Callable[[], Path],
 ) -> None:
     engine.files("accepted", accepted)
     bind_issued(engine, issued, sides)
-    (count,) = engine.one(accepted_sql(*bounds))
+    (named,) = engine.one(accepted_sql(*bounds))
+    (bare,) = engine.one(bare_ones_sql(*bounds))
     made.windows += 1
-    if count:
-        found = _write(engine, made, missing_sql(*bounds), target)
-        made.verdicts["issued"] += count - found
+    if named:
+        _judge(engine, missing_sql(*bounds))
+        made.verdicts["issued"] += named - _write(engine, made, target())
+    if bare:
+        _judge(engine, bare_sql(*bounds))
+        if _copy(engine, path := target()):
+            made.bare.append(path)
 
 
-def _write(engine: Engine, made: Reconciled, sql: str, target: Path) -> int:
-    """Write the rows of an answer down, and count their verdicts."""
-    engine.run(f"COPY ({sql}) TO {quoted(str(target))} (FORMAT parquet, COMPRESSION zstd)")
-    source = f"read_parquet({quoted(str(target))})"
-    counts = dict(engine.rows(f"SELECT finding, count(DISTINCT record_id) FROM {source} GROUP BY finding"))  # noqa: S608
-    if not counts:
-        target.unlink(missing_ok=True)
+def _judge(engine: Engine, missing: str) -> None:
+    """The table ``judged``: tokens that were not found, each with its verdict."""
+    engine.run(f"CREATE OR REPLACE TEMP TABLE missing AS {missing}")
+    engine.run(f"CREATE OR REPLACE TEMP TABLE judged AS {judged_sql('missing')}")
+    engine.run("DROP TABLE missing")
+
+
+def _copy(engine: Engine, target: Path) -> bool:
+    """Write the table ``judged`` down, if there is anything in it."""
+    (rows,) = engine.one("SELECT count(*) FROM judged")
+    if rows:
+        engine.run(f"COPY judged TO {quoted(str(target))} (FORMAT parquet, COMPRESSION zstd)")
+    return bool(rows)
+
+
+def _write(engine: Engine, made: Reconciled, target: Path) -> int:
+    """Write the table ``judged`` down, and count its verdicts."""
+    if not _copy(engine, target):
         return 0
+    counts = dict(engine.rows("SELECT finding, count(DISTINCT record_id) FROM judged GROUP BY finding"))
     assert counts.keys() <= VERDICTS.keys()  # noqa: S101 - the SQL has no others
     made.verdicts.update(counts)
     made.files.append(target)
@@ -167,7 +199,8 @@ def bind_issued(engine: Engine, files: Sequence[str], sides: Mapping[str, Issuer
     if not files:
         engine.run(
             "CREATE OR REPLACE TEMP VIEW issued AS "
-            "SELECT NULL::BLOB AS digest, NULL::VARCHAR AS iss, NULL::BIGINT AS iat WHERE false"
+            "SELECT NULL::BLOB AS digest, NULL::VARCHAR AS iss, NULL::VARCHAR AS sub, NULL::BIGINT AS iat "
+            "WHERE false"
         )
         return
     if any(facts.backfilled for side in sides.values() for facts in side.facts):

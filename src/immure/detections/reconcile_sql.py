@@ -36,7 +36,28 @@ _SUBJECT: Final = (
     "record_id, source, time, digest, token_id, iss, kid, sub, tenant, client, iat, relying_party, ip"
 )
 
-MISSING: Final = """\
+#: Accepted tokens that are not in the ledger.
+_MISSING: Final = """\
+SELECT {subject}
+FROM accepted a
+WHERE a.verdict = 'accepted' AND a.digest IS NOT NULL AND a.iss IS NOT NULL
+  AND a.iat >= {low} AND a.iat < {high}
+  AND NOT EXISTS (SELECT 1 FROM issued i
+                  WHERE i.digest = a.digest AND i.iss = a.iss AND i.iat = a.iat
+                    AND i.iat >= {low} AND i.iat < {high})"""
+
+#: Acceptances without a digest, of whose issuer, second and subject the ledger has no row.
+_BARE: Final = """\
+SELECT {subject}
+FROM accepted a
+WHERE a.verdict = 'accepted' AND a.digest IS NULL AND a.iss IS NOT NULL AND a.sub IS NOT NULL
+  AND a.iat >= {low} AND a.iat < {high}
+  AND NOT EXISTS (SELECT 1 FROM issued i
+                  WHERE i.sub = a.sub AND i.iss = a.iss AND i.iat = a.iat
+                    AND i.iat >= {low} AND i.iat < {high})"""
+
+#: What is to be said of them.
+_JUDGED: Final = """\
 SELECT m.*,
        CASE WHEN NOT EXISTS (SELECT 1 FROM watermarks w WHERE w.iss = m.iss)
               THEN 'unknown'
@@ -49,13 +70,7 @@ SELECT m.*,
               THEN 'unknown'
             ELSE 'forged'
        END AS finding
-FROM (SELECT {subject}
-      FROM accepted a
-      WHERE a.verdict = 'accepted' AND a.digest IS NOT NULL AND a.iss IS NOT NULL
-        AND a.iat >= {low} AND a.iat < {high}
-        AND NOT EXISTS (SELECT 1 FROM issued i
-                        WHERE i.digest = a.digest AND i.iss = a.iss AND i.iat = a.iat
-                          AND i.iat >= {low} AND i.iat < {high})) m"""
+FROM {missing} m"""
 
 #: Accepted tokens of which too little is written down to look them up.
 UNTIMED: Final = """\
@@ -64,18 +79,54 @@ FROM accepted
 WHERE verdict = 'accepted' AND (digest IS NULL OR iss IS NULL OR iat IS NULL)"""
 
 ACCEPTED: Final = """\
-SELECT count(DISTINCT hash(record_id)) AS accepted
+SELECT count(DISTINCT hash(record_id))
 FROM accepted
 WHERE verdict = 'accepted' AND digest IS NOT NULL AND iss IS NOT NULL AND iat >= {low} AND iat < {high}"""
 
+#: Whether a window has acceptances without a digest.
+BARE_ONES: Final = """\
+SELECT EXISTS (SELECT 1 FROM accepted
+               WHERE verdict = 'accepted' AND digest IS NULL AND iss IS NOT NULL AND sub IS NOT NULL
+                 AND iat >= {low} AND iat < {high})"""
+
 
 def missing_sql(low: int, high: int) -> str:
-    """Tokens with ``low <= iat < high`` that were accepted and are not in the ledger, each with its verdict.
+    """Tokens with ``low <= iat < high`` that were accepted and are not in the ledger.
 
     Args:
         low, high: seconds since 1970.
     """
-    return MISSING.format(subject=_SUBJECT, low=int(low), high=int(high))
+    return _MISSING.format(subject=_SUBJECT, low=int(low), high=int(high))
+
+
+def bare_sql(low: int, high: int) -> str:
+    """As :func:`missing_sql`, of acceptances without a digest: by issuer, second and subject, which is weak.
+
+    A row of the same subject and second proves nothing, and a log may name subjects in a way of its own.
+    """
+    return _BARE.format(subject=_SUBJECT, low=int(low), high=int(high))
+
+
+def judged_sql(missing: str) -> str:
+    """What :func:`missing_sql` gives, each with its verdict.
+
+    Args:
+        missing: the name of a table that has it.
+    """
+    return _JUDGED.format(missing=missing)
+
+
+def verdicts_sql(low: int, high: int) -> str:
+    """Both in one, for engines of others: tokens that are not in the ledger, each with its verdict.
+
+    We take two steps: DuckDB 2.0 carries the first out as an anti-join when it stands for itself, and as a
+    mark join of twice the time when the second is around it.
+    """
+    return judged_sql(f"({_indented(missing_sql(low, high))})")
+
+
+def _indented(sql: str) -> str:
+    return sql.replace("\n", "\n      ")
 
 
 def untimed_sql() -> str:
@@ -84,7 +135,12 @@ def untimed_sql() -> str:
 
 
 def accepted_sql(low: int, high: int) -> str:
-    """How many acceptances a window has, those that came twice counted once; less those of
+    """How many acceptances with a digest a window has, those that came twice counted once; less those of
     :func:`missing_sql`, they were issued. (For DuckDB only: 64-bit hashes of names take a third of the memory
     of the names, and the count is off by one in some ten million windows.)"""
     return ACCEPTED.format(low=int(low), high=int(high))
+
+
+def bare_ones_sql(low: int, high: int) -> str:
+    """Whether a window has anything for :func:`bare_sql`."""
+    return BARE_ONES.format(low=int(low), high=int(high))

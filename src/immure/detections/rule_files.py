@@ -60,13 +60,14 @@ def documents(data: bytes, origin: str) -> list[Any]:
         RuleError: it is none, is too long, or has aliases in it.
     """
     yaml = library("yaml")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, where it is built in
     if len(data) > MOST_BYTES:
         raise RuleError(f"more than {MOST_BYTES} bytes", path=origin)
     try:
-        for token in yaml.scan(data, Loader=yaml.SafeLoader):
+        for token in yaml.scan(data, Loader=loader):
             if isinstance(token, yaml.AliasToken):
                 raise RuleError("has an alias in it, which is not taken", path=origin)
-        return list(yaml.safe_load_all(data))
+        return list(yaml.load_all(data, Loader=loader))
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
         words = " ".join(str(error).split())[:200]
         raise RuleError(f"is no YAML: {words}", path=origin) from None

@@ -15,16 +15,17 @@ from immure.clock import from_rfc3339
 from immure.detections.counter import Reading, counter_findings
 from immure.detections.engine import Engine
 from immure.detections.errors import DetectionError, RuleError
+from immure.detections.export_sql import ALWAYS
 from immure.detections.habit_rules import baseline, first_seen, volume
 from immure.detections.ledger_run import segment_findings
 from immure.detections.ledger_side import IssuerSide, SegmentFacts
 from immure.detections.libraries import library
 from immure.detections.reconcile import declare
-from immure.detections.reconcile_sql import missing_sql
+from immure.detections.reconcile_sql import bare_sql, judged_sql, verdicts_sql
 from immure.detections.records import schema
 from immure.detections.row_rules import row_findings
 from immure.detections.rule import KEY_FACTS, MAIL_FACTS, Rule
-from immure.detections.weak import weak_findings
+from immure.detections.weak import bind_used, weak_findings
 
 _DAY: Final = 86_400
 _TYPES: Final = {"BOOLEAN": "bool_", "VARCHAR": "string", "BIGINT": "int64", "DOUBLE": "float64"}
@@ -91,8 +92,11 @@ def _rows(engine: Engine, rule: Rule, example: Mapping[str, Any]) -> bool:
         table(engine, rule.about, [example])
         return any(True for _ in row_findings(engine, rule))
     if rule.kind == "weak":
+        if rule.about == "acceptance":
+            return _reconciled(engine, example, weak=True)
         table(engine, "mail", example["mail"])
         table(engine, "signin", example["signin"])
+        bind_used(engine)
         return any(True for _ in weak_findings(engine, rule))
     if rule.kind == "volume":
         repeated = [
@@ -137,14 +141,15 @@ def _time(record: Mapping[str, Any]) -> int:
     return int(from_rfc3339(value).timestamp() * 1e6) if isinstance(value, str) else int(value * 1_000_000)
 
 
-def _reconciled(engine: Engine, example: Mapping[str, Any]) -> bool:
+def _reconciled(engine: Engine, example: Mapping[str, Any], *, weak: bool = False) -> bool:
     """Whether the accepted token is forged; raises RuleError if the verdict is not the one that is stated."""
     arrow = library("pyarrow")
     accepted = example["accepted"]
-    columns = {"digest": arrow.binary(16), "iss": arrow.string(), "iat": arrow.int64()}
+    text = arrow.string()
+    columns = {"digest": arrow.binary(16), "iss": text, "sub": text, "iat": arrow.int64()}
 
     def rows(name: str, given: Sequence[Mapping[str, Any]], more: dict[str, Any]) -> None:
-        made = [{**one, "digest": bytes.fromhex(one["digest"])} for one in given]
+        made = [{**one, "digest": bytes.fromhex(one.get("digest", "")) or None} for one in given]
         engine.table(name, arrow.Table.from_pylist(made, schema=arrow.schema({**columns, **more})))
 
     texts = (
@@ -152,14 +157,13 @@ def _reconciled(engine: Engine, example: Mapping[str, Any]) -> bool:
         "source",
         "token_id",
         "kid",
-        "sub",
         "tenant",
         "client",
         "relying_party",
         "ip",
         "verdict",
     )
-    more = {**dict.fromkeys(texts, arrow.string()), "time": arrow.timestamp("us", tz="UTC")}
+    more = {**dict.fromkeys(texts, text), "time": arrow.timestamp("us", tz="UTC")}
     rows("accepted", [{"verdict": "accepted", "record_id": "1", **accepted}], more)
     rows("issued", example.get("issued", []), {})
     side = IssuerSide(
@@ -167,8 +171,9 @@ def _reconciled(engine: Engine, example: Mapping[str, Any]) -> bool:
     )
     side.gaps = [(start, end, "example") for start, end in example.get("gaps", [])]
     declare(engine, {side.issuer: side})
-    found = [row[-1] for row in engine.rows(missing_sql(-(1 << 62), 1 << 62))]
-    verdict = found[0] if found else "issued"
+    sql = judged_sql(f"({bare_sql(*ALWAYS)})") if weak else verdicts_sql(*ALWAYS)
+    found = [row[-1] for row in engine.rows(sql)]
+    verdict = found[0] if found else "there" if weak else "issued"
     if verdict != example["verdict"]:
         raise RuleError(f"the verdict is {verdict}, not {example['verdict']}")
     return bool(verdict == "forged")

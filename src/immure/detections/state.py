@@ -75,6 +75,7 @@ class State:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._dropped: list[Path] = []
         self.parts_directory = directory / "parts"
         try:
             self.parts_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -131,8 +132,10 @@ class State:
                 yield
             except BaseException:
                 self._base.execute("ROLLBACK")
+                self._dropped.clear()
                 raise
             self._base.execute("COMMIT")
+            self._remove()
         except sqlite3.Error as error:
             raise DetectionError(f"cannot be written: {error}", path=str(self.directory)) from error
 
@@ -227,8 +230,17 @@ class State:
         self._base.executemany("UPDATE parts SET rules = 1 WHERE name = ?", [(n,) for n in names])
 
     def drop(self, names: Iterable[str]) -> None:
-        """Forget files; they are removed when the next run begins."""
+        """Forget files; they are removed when the transaction is done, or when the next run begins."""
+        names = list(names)
         self._base.executemany("DELETE FROM parts WHERE name = ?", [(n,) for n in names])
+        self._dropped += map(self.path, names)
+        if not self._base.in_transaction:
+            self._remove()
+
+    def _remove(self) -> None:
+        for path in self._dropped:
+            path.unlink(missing_ok=True)
+        self._dropped.clear()
 
     def sync(self) -> None:
         """Make names of new files last."""

@@ -18,6 +18,11 @@ _KEPT: Final = (
     f"SELECT * EXCLUDE finding, 'accepted' AS verdict FROM verdicts WHERE finding IN ({_LIST}) "  # noqa: S608
     "QUALIFY row_number() OVER (PARTITION BY record_id) = 1 ORDER BY iat"
 )
+_FINAL: Final = (
+    f"SELECT * FROM verdicts WHERE finding NOT IN ({_LIST}) "  # noqa: S608
+    "QUALIFY row_number() OVER (PARTITION BY record_id, finding) = 1 ORDER BY iat"
+)
+_FORM: Final = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 65536)"
 _COUNTED: Final = """
 SELECT CASE WHEN digest IS NOT NULL AND iat IS NOT NULL
                  AND EXISTS (SELECT 1 FROM watermarks w WHERE w.iss = a.iss AND w.watermark <= a.iat)
@@ -28,10 +33,18 @@ FROM waiting a GROUP BY finding"""
 
 def keep_waiting(engine: Engine, target: Path) -> int:
     """Write those that the table ``verdicts`` does not judge into a file; returns how many there are."""
-    (count,) = engine.one(f"SELECT count(*) FROM verdicts WHERE finding IN ({_LIST})")  # noqa: S608
+    return _keep(engine, f"IN ({_LIST})", _KEPT, target)
+
+
+def keep_final(engine: Engine, target: Path) -> int:
+    """Write those that it judges once and for all, and were not issued: as evidence. Returns their number."""
+    return _keep(engine, f"NOT IN ({_LIST})", _FINAL, target)
+
+
+def _keep(engine: Engine, which: str, sql: str, target: Path) -> int:
+    (count,) = engine.one(f"SELECT count(*) FROM verdicts WHERE finding {which}")  # noqa: S608
     if count:
-        form = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 65536)"
-        engine.run(f"COPY ({_KEPT}) TO {quoted(str(target))} {form}")
+        engine.run(f"COPY ({sql}) TO {quoted(str(target))} {_FORM}")
     return int(count)
 
 

@@ -13,9 +13,11 @@ from immure.detections.libraries import library
 
 #: Issued tokens of a window: about 100 MB in DuckDB.
 ROWS: Final = 1_500_000
+#: Least and greatest value, and rows.
+Group = tuple[int, int, int]
 
 
-def footers(paths: Iterable[str], column: str = "iat") -> list[tuple[int, int, int]]:
+def footers(paths: Iterable[str], column: str = "iat") -> list[Group]:
     """Least and greatest value of a column, and rows, of each row group, from the ends of Parquet files.
 
     Raises:
@@ -39,7 +41,7 @@ def _leaf(meta: Any, column: str) -> int:
     return next(number for number in range(len(group)) if group.column(number).path == column)
 
 
-def cut(groups: Sequence[tuple[int, int, int]], *, most: int = ROWS) -> list[int]:
+def cut(groups: Sequence[Group], *, most: int = ROWS) -> list[int]:
     """Boundaries of windows: each has about ``most`` rows, unless one second has more.
 
     Args:

@@ -42,6 +42,11 @@ class SqliteLedger(LedgerStore):
             raise LedgerError("does not exist", path=self.path)
         self._lock = threading.RLock()
         self._ids: dict[str, int] = {}
+        if create:
+            try:
+                new_database(self.path)
+            except OSError as error:
+                raise LedgerError(error.strerror or "cannot be made", path=self.path) from error
         with self._explained():
             self._database = sqlite3.connect(
                 self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
@@ -315,6 +320,17 @@ class SqliteLedger(LedgerStore):
             yield
         except sqlite3.Error as error:
             raise LedgerError(f"{error}", path=self.path) from error
+
+
+def new_database(path: str) -> None:
+    """Make an empty file, unless there is one, that nobody reads but its owner and, by the umask, his group:
+    who signed in, and where, stands in it. SQLite gives the files beside it the same permissions.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if not os.path.exists(path):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660))
 
 
 def _cells(batch: Batch) -> tuple[object, ...]:

@@ -145,6 +145,8 @@ class Authorization:
         challenge = given.get("code_challenge", "")
         if given.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(challenge):
             raise SentBackError(request, "invalid_request", "PKCE by S256 is needed (RFC 7636)")
+        if not _CHALLENGE.fullmatch(given.get("dpop_jkt", challenge)):
+            raise SentBackError(request, "invalid_request", "dpop_jkt is no thumbprint (RFC 9449)")
         if "request" in given or "request_uri" in given:
             raise SentBackError(request, "request_not_supported", "request objects are not taken")
         for name in ("state", "nonce", "scope"):
@@ -167,6 +169,7 @@ class Authorization:
             "scope": given.get("scope", ""),
             "resource": given.get("resource", request.client.audiences[0]),
             "nonce": given.get("nonce"),
+            "jkt": given.get("dpop_jkt"),
             "issuer": self._name,
             "user": session["user"],
             "subject": session["subject"],

@@ -85,6 +85,8 @@ class Clients:
             KeySourceError: the client's keys cannot be had now.
             StateError: whether an assertion was used before cannot be told.
         """
+        if "client_assertion" in form and header_values(scope, b"authorization"):
+            raise ClientError("more than one proof of who asks")  # the short way by a known secret sees one
         name = self._public(scope, form) or await self._authenticator.client(scope, form)
         if "client_assertion" in form:
             await self._once(form["client_assertion"])

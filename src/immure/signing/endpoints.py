@@ -183,7 +183,7 @@ class IssuerEndpoints:
         self, kind: str, asking: Asking, form: Mapping[str, str], bound: Mapping[str, str] | None
     ) -> Renewal | None:
         """What a code or refresh token is good for; None for the other grants."""
-        key = (bound or {}).get("jkt")
+        key = next(iter((bound or {}).values()), None)  # a DPoP key, or a certificate (RFC 8705, section 4)
         if kind == AUTHORIZATION_CODE:
             return await self._renewals.code(asking, form, key)
         return await self._renewals.refresh(asking, form, key) if kind == REFRESH_TOKEN else None

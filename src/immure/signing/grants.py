@@ -143,6 +143,8 @@ class Grants:
         if claims["exp"] <= self._time().timestamp():
             raise InvalidGrantError("the token has expired")  # within the skew: nothing new would live
         await self._not_revoked(shown, claims)
+        if claims.issuer != self.issuer.url and claims.subject in self._own_clients:
+            raise InvalidGrantError("the token is about somebody with the name of a client here")
         if claims.get("client_id") == asking.name:
             _has_its_key(claims, asking, key)
         elif asking.client.serves.isdisjoint(claims.audience):

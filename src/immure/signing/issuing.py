@@ -17,7 +17,7 @@ from typing import Any, Final
 from immure import clock
 from immure.digest import signed_digest
 from immure.errors import SignerError
-from immure.ledger.errors import LedgerError
+from immure.ledger.errors import LedgerError, LedgerRowError
 from immure.ledger.ledger import Ledger
 from immure.ledger.row import Issued
 from immure.registry.errors import RegistryError
@@ -25,7 +25,7 @@ from immure.registry.scope import KeyScope
 from immure.signing.errors import NoKeyError
 from immure.signing.key_view import KeyView
 from immure.signing.keys import TokenKeys
-from immure.signing.oauth import OutOfScopeError, unavailable
+from immure.signing.oauth import InvalidGrantError, OutOfScopeError, unavailable
 from immure.signing.random_bytes import Names
 from immure.signing.settings import Audience, Issuer
 
@@ -113,6 +113,7 @@ class Mint:
 
         Raises:
             OutOfScopeError: the issuer's key may not sign this.
+            InvalidGrantError: what was granted fits in no row of the ledger.
             UnavailableError: there is no token now.
         """
         now = int(self._time().timestamp())
@@ -193,19 +194,23 @@ def check_scope(scope: KeyScope, classes: Mapping[str, str], claims: Mapping[str
 
 
 def _row(claims: Mapping[str, Any], kid: str, digest: bytes, grant: Grant) -> Issued:
+    """What the ledger keeps of it; raises InvalidGrantError if no row can: then asking again is of no use."""
     named = claims["aud"]
-    return Issued(
-        digest,
-        claims["iss"],
-        kid,
-        claims["iat"],
-        claims["exp"],
-        claims["sub"],
-        (named,) if isinstance(named, str) else tuple(named),
-        grant.tenant,
-        grant.client,
-        grant.session,
-    )
+    try:
+        return Issued(
+            digest,
+            claims["iss"],
+            kid,
+            claims["iat"],
+            claims["exp"],
+            claims["sub"],
+            (named,) if isinstance(named, str) else tuple(named),
+            grant.tenant,
+            grant.client,
+            grant.session,
+        )
+    except LedgerRowError as error:
+        raise InvalidGrantError("the token would say what cannot be written down") from error
 
 
 def _add(claims: dict[str, Any], **more: Any) -> None:

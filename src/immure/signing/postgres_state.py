@@ -20,7 +20,7 @@ from immure.signing.fetches import OTHERS, Fetch
 from immure.signing.heartbeat import Beat
 from immure.signing.postgres_state_layout import CREATE, LAYOUT
 from immure.signing.sqlite_state import FETCHES_KEPT
-from immure.signing.state import MOST_FETCHES, Heir, Kept, State, digest_of, newest_first
+from immure.signing.state import MOST_FETCHES, OUTLIVES, Heir, Kept, State, digest_of, newest_first
 
 if TYPE_CHECKING:
     import psycopg
@@ -281,7 +281,7 @@ def _insert(cursor: psycopg.Cursor[Any], heir: Heir, family: bytes) -> None:
     cursor.execute(
         "INSERT INTO immure_signing_families AS known (family, until) VALUES (%s, %s)"
         " ON CONFLICT (family) DO UPDATE SET until = greatest(known.until, excluded.until)",
-        (family, heir.until),
+        (family, heir.until + OUTLIVES),
     )
     cursor.execute(
         "INSERT INTO immure_signing_kept (kind, digest, family, plain, until) VALUES (%s, %s, %s, %s, %s)",

@@ -97,6 +97,9 @@ class Renewals:
         if not 43 <= len(verifier) <= 128 or made != plain["challenge"]:
             await self._take(CODE, shown)
             raise InvalidGrantError("code_verifier does not belong to the code (RFC 7636, section 4.6)")
+        if plain.get("jkt") not in (None, key):
+            await self._take(CODE, shown)
+            raise InvalidGrantError("the code is for another key (dpop_jkt; RFC 9449, section 10)")
         bound = key if asking.client.public else None
         kept = Kept(kept.family, {**plain, "key": bound}, kept.used, kept.revoked)
         return self._renewal(asking, form, (CODE, shown), kept, plain["scope"].split())

@@ -11,10 +11,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+from immure.ledger.sqlite_store import new_database
 from immure.signing.errors import StateError
 from immure.signing.fetches import OTHERS, Fetch
 from immure.signing.heartbeat import Beat
-from immure.signing.state import MOST_FETCHES, PATIENCE, Heir, Kept, State, digest_of, newest_first
+from immure.signing.state import (
+    MOST_FETCHES,
+    OUTLIVES,
+    PATIENCE,
+    Heir,
+    Kept,
+    State,
+    digest_of,
+    newest_first,
+)
 
 APPLICATION_ID: Final = 0x494D5353  # "IMSS"
 _LAYOUT: Final = 2
@@ -67,6 +77,11 @@ class SqliteState(State):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__(os.fspath(path))
         self._lock = threading.RLock()
+        try:
+            if self.path != ":memory:":
+                new_database(self.path)
+        except (OSError, ValueError) as error:
+            raise StateError(getattr(error, "strerror", None) or "is no path", path=self.path) from error
         with self._explained():
             self._database = sqlite3.connect(
                 self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
@@ -255,7 +270,7 @@ def _insert(database: sqlite3.Connection, heir: Heir, family: bytes) -> None:
     database.execute(
         "INSERT INTO families (family, revoked, until) VALUES (?, 0, ?) ON CONFLICT (family) DO UPDATE"
         " SET until = max(until, excluded.until)",
-        (family, heir.until),
+        (family, heir.until + OUTLIVES),
     )
     database.execute(
         "INSERT INTO kept (kind, digest, family, plain, until) VALUES (?, ?, ?, ?, ?)",

@@ -34,6 +34,9 @@ T = TypeVar("T")
 PATIENCE: Final = 3.0
 #: Fetches of one issuer that are kept; more relying parties than that are not told apart.
 MOST_FETCHES: Final = 20_000
+#: Seconds for which a family is remembered after the last of its codes and refresh tokens: access tokens that
+#: came of it live on, a day at most, and one that was ended must not come back.
+OUTLIVES: Final = 2 * 86_400
 
 
 @dataclass(frozen=True, slots=True)

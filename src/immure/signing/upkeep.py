@@ -145,17 +145,16 @@ class Upkeep:
             await asyncio.sleep(URGENT)
             try:
                 records = await self._view.records()
+                if records is seen:
+                    continue
+                seen = records
+                signing = {one.issuer for one in records if one.state is KeyState.ACTIVE}
+                if not self._issuers <= signing:
+                    await asyncio.to_thread(self._run, urgent=True)
             except RegistryError:
                 continue  # rotation finds the same, and says so
-            if records is seen:
-                continue
-            seen = records
-            signing = {one.issuer for one in records if one.state is KeyState.ACTIVE}
-            if not self._issuers <= signing:
-                try:
-                    await asyncio.to_thread(self._run, urgent=True)
-                except Exception as error:  # noqa: BLE001 - as above
-                    self._observer.bug("rotation", error)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._observer.bug("rotation", error)
 
     # --- the rest ---
 

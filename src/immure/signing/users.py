@@ -25,11 +25,13 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 from immure.errors import UsageError
 from immure.introspection.table import Table
+from immure.signing.state import digest_of
 
 _MOST_BYTES: Final = 4 << 20
 #: N, r and p of scrypt.
@@ -69,7 +71,7 @@ class Users:
     def __init__(self, users: Mapping[str, User], *, ticks: Callable[[], float] = time.monotonic) -> None:
         self._users = dict(users)
         self._ticks = ticks
-        self._wrong: dict[str, list[float]] = {}
+        self._wrong: dict[bytes, list[float]] = {}  # by a digest: a name may be as long as a form
         self._lock = threading.Lock()
         self._nobody = hash_password(os.urandom(8).hex(), cost=_cost_of(self._users.values()))
         # threads of its own: a flood of passwords must not keep what else is done in threads from its turn
@@ -121,7 +123,7 @@ class Users:
         if user is None or not right or issuer not in user.issuers:
             return None
         with self._lock:
-            self._wrong.pop(name, None)
+            self._wrong.pop(digest_of(name), None)
         return user
 
     def is_there(self, name: str, issuer: str) -> bool:
@@ -139,16 +141,16 @@ class Users:
 
     def _begin(self, name: str) -> None:
         """Counts as wrong until it is right, so that many at once are not more than one after the other."""
-        now = self._ticks()
+        now, shown = self._ticks(), digest_of(name)
         with self._lock:
-            times = [one for one in self._wrong.get(name, ()) if now - one < _WAIT]
+            times = [one for one in self._wrong.get(shown, ()) if now - one < _WAIT]
             if len(times) >= _MOST_WRONG:
                 raise TooOftenError
-            if name not in self._wrong and len(self._wrong) >= _MOST_NAMES:
+            if shown not in self._wrong and len(self._wrong) >= _MOST_NAMES:
                 self._wrong = {one: at for one, at in self._wrong.items() if now - at[-1] < _WAIT}
                 if len(self._wrong) >= _MOST_NAMES:
                     raise TooOftenError
-            self._wrong[name] = [*times, now]
+            self._wrong[shown] = [*times, now]
 
 
 def hash_password(password: str, *, cost: tuple[int, int, int] = COST) -> str:
@@ -189,12 +191,7 @@ def _derive(password: str, salt: bytes, cost: int, block: int, parallel: int) ->
 
 def _user(name: str, table: Table) -> User:
     password = table.text("password")
-    match = _HASH.fullmatch(password)
-    try:
-        fine = match is not None and is_password(password, "") in (True, False)
-    except (ValueError, binascii.Error, MemoryError):
-        fine = False
-    if not fine:
+    if not _is_hash(password):
         raise UsageError(f"{table.name}.password is no hash that immure signing password made")
     made = User(
         password,
@@ -204,6 +201,29 @@ def _user(name: str, table: Table) -> User:
     )
     table.end()
     return made
+
+
+def _is_hash(text: str) -> bool:
+    """Whether passwords can be held against this."""
+    match = _HASH.fullmatch(text)
+    if match is None:
+        return False
+    try:
+        for part in (match[4], match[5]):
+            base64.b64decode(part, validate=True)
+    except binascii.Error:
+        return False
+    return _can_be_paid(int(match[1]), int(match[2]), int(match[3]))
+
+
+@lru_cache(maxsize=64)  # all users of a file have one, and a reload keeps everybody waiting
+def _can_be_paid(cost: int, block: int, parallel: int) -> bool:
+    """Whether scrypt takes these numbers, in the memory that there is for it."""
+    try:
+        _derive("", bytes(16), cost, block, parallel)
+    except (ValueError, MemoryError):
+        return False
+    return True
 
 
 def _text(data: bytes) -> str:

@@ -72,6 +72,18 @@ def test_a_taken_front_end_has_no_role_but_its_own(holder, tmp_path):
     assert not (tmp_path / "backup").exists()
 
 
+@pytest.mark.parametrize(
+    "encoding", ["utf-16-le", "utf-16-be", "utf-16", "utf-32-le", "utf-32-be", "utf-8-sig"]
+)
+def test_requests_in_another_encoding(holder, encoding):
+    """The holder can load nothing any more; one that tried died, and took all other front ends along."""
+    before = holder.pid
+    with pytest.raises(HolderRequestError, match="not JSON"):
+        holder._ask(Op.SET_STATE, '{"kid": "es"}'.encode(encoding))
+    assert holder.list()
+    assert holder.pid == before
+
+
 def test_there_is_no_operation_that_gives_a_key_out(holder):
     body = b"".join(holder._ask(op, b"{}") if op in (Op.LIST, Op.STATUS) else b"" for op in Op)
     assert b'"private"' not in body

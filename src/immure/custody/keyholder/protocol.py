@@ -122,7 +122,8 @@ def to_json(value: Any) -> bytes:
 def from_json(body: bytes) -> dict[str, Any]:
     """The JSON object in a body (none: an empty one); raises HolderRequestError."""
     try:
-        value = json.loads(body) if body else {}
+        # of bytes json.loads would guess another encoding, which the holder cannot load any more, and die
+        value = json.loads(body.decode("utf-8")) if body else {}
     except (ValueError, RecursionError):
         raise HolderRequestError("a message is not JSON") from None
     if type(value) is not dict:

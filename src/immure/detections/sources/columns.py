@@ -10,7 +10,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow
-import pyarrow.compute
 
 from immure.detections.records import Kind, schema
 
@@ -34,40 +33,6 @@ def few(values: Sequence[Any], function: Callable[[Any], Any], kind: Any) -> Arr
     if len(made) == 1:
         return pyarrow.repeat(pyarrow.scalar(next(iter(made.values())), kind), len(values))
     return pyarrow.array(list(map(made.__getitem__, values)), kind)
-
-
-def mapped(column: Array, function: Callable[[str], Any], kind: Any) -> Array:
-    """Each text through a function, which is called once for each different one."""
-    coded = pyarrow.compute.dictionary_encode(column)
-    made = pyarrow.array([function(value) for value in coded.dictionary.to_pylist()], kind)
-    return made.take(coded.indices)
-
-
-def first_of(*columns: Array) -> Array:
-    """For each row the first value that is not null."""
-    made = columns[0]
-    for column in columns[1:]:
-        if not made.null_count:
-            break
-        made = pyarrow.compute.coalesce(made, column)
-    return made
-
-
-class Lists:
-    """Lists of texts while a column of them is made; an empty one is null."""
-
-    __slots__ = ("flat", "offsets")
-
-    def __init__(self) -> None:
-        self.flat: list[str] = []
-        self.offsets = [0]
-
-    def array(self) -> Array:
-        """The column."""
-        offsets = pyarrow.array(self.offsets, pyarrow.int32())
-        empty = pyarrow.compute.equal(offsets.slice(1), offsets.slice(0, len(offsets) - 1))
-        flat = pyarrow.array(self.flat, pyarrow.string())
-        return pyarrow.ListArray.from_arrays(offsets, flat, mask=empty)
 
 
 def table(kind: Kind, count: int, columns: dict[str, Any]) -> RecordBatch:

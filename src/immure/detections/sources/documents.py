@@ -7,7 +7,8 @@ cut is between elements and nowhere else. Candidates are places where something 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -23,7 +24,10 @@ _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]', re.DOTALL)
 _TABLES: Final = re.compile(rb'\{\s*"[Tt]ables"\s*:')
 _FIRST_KEY: Final = re.compile(rb'\s*\{\s*("(?:[^"\\]|\\.){1,256}+")\s*:', re.DOTALL)
 _RAW: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_TRIES: Final = 8
+_BETWEEN: Final = re.compile(rb"\}\s*,\s*\{\s*\Z")
+_COLON: Final = re.compile(rb"\s*:")
+#: Cuts that are tried, names that are looked at for them, and bytes between two elements.
+_TRIES, _LOOKS, _FAR = 8, 512, 256
 
 
 class Documents:
@@ -31,9 +35,21 @@ class Documents:
 
     Args:
         inside: whether the stream stands within an array, as when a reading goes on.
+        most: bytes of a block, if that is less than the limit.
+        check: whether something put into brackets is an array of JSON; asked of a block before it is given.
     """
 
-    def __init__(self, stream: Stream, out: Gathering, *, inside: bool = False) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        out: Gathering,
+        *,
+        inside: bool = False,
+        most: int = 1 << 30,
+        check: Callable[[bytes], bool] | None = None,
+    ) -> None:
+        self._check = check or is_array
+        self._window = min(most, out.limits.block)
         self._stream, self._out = stream, out
         self._buffer, self._start = b"", stream.offset
         self._ended = False
@@ -47,7 +63,7 @@ class Documents:
 
     def blocks(self) -> Iterator[Block]:
         """Blocks of elements; a document that is neither an array nor an envelope is one record."""
-        while self._fill():
+        while self._fill(self._window):
             if self.inside:
                 yield from self._elements()
             else:
@@ -55,7 +71,7 @@ class Documents:
 
     def _fill(self, most: int = 0) -> bool:
         """Have more in the buffer, without separators at its beginning; False at the end."""
-        wanted = max(self._out.limits.block + self._out.limits.record, most)
+        wanted = most or self._out.limits.block + self._out.limits.record
         self._strip()
         while len(self._buffer) < wanted and not self._ended:
             piece = self._stream.read(wanted)
@@ -80,7 +96,7 @@ class Documents:
         elif first == b"[":
             self._drop(1)
             self.inside = True
-        elif first == b"{" and (begin := _array_in(self._buffer)):
+        elif first == b"{" and self._fill() and (begin := _array_in(self._buffer)):
             self._drop(begin)
             self.inside = True
         else:
@@ -93,7 +109,7 @@ class Documents:
             most = self._out.limits.table
             self._fill(most)
         end = _end_of_value(self._buffer) if self._buffer[:1] == b"{" else 0
-        if end and end <= most and _is_array(self._buffer[:end]):
+        if end and end <= most and is_array(self._buffer[:end]):
             body, offset = self._buffer[:end], self._start
             self._drop(end)
             yield Block(body, offset, array=True)
@@ -110,10 +126,13 @@ class Documents:
             self.inside = False
             self._tail()
             return
-        cut = self._cut()
-        if cut:
-            body, offset = self._buffer[:cut], self._start
-            self._drop(cut)
+        body = self._cut(self._window)
+        if not body:
+            self._fill()
+            body = self._cut(self._out.limits.block)
+        if body:
+            offset = self._start
+            self._drop(len(body))
             yield Block(body, offset, array=True)
             return
         ends = _ends(self._buffer, self._out.limits.block) or [_end_of_value(self._buffer)]
@@ -129,27 +148,24 @@ class Documents:
             body = buffer[begin:end].lstrip(_SPACE)
             begin, self._start = end, start + end
             offset = start + end - len(body)
-            if len(body) <= self._out.limits.record and _is_array(body):
+            if len(body) <= self._out.limits.record and is_array(body):
                 yield Block(body, offset, array=True)
             else:
                 self._out.read += 1
                 self._out.lost("too-long" if len(body) > self._out.limits.record else "syntax", Where(offset))
         self._buffer = buffer[begin:]
 
-    def _cut(self) -> int:
-        """Where the last whole element ends that is in the buffer; 0 if that is not found."""
+    def _cut(self, window: int) -> bytes:
+        """The whole elements that are in so many bytes of the buffer; none if their end is not found."""
         if not self._key:
             found = _FIRST_KEY.match(self._buffer)
             self._key = found[1] if found is not None else b""
         if not self._key:
-            return 0
-        pattern = re.compile(rb"\}(?=\s*,\s*\{\s*" + re.escape(self._key) + rb"\s*:)")
-        window = min(len(self._buffer), self._out.limits.block)
-        places = [found.end() for found in pattern.finditer(self._buffer, 0, window)]
-        for place in reversed(places[-_TRIES:]):
-            if _is_array(self._buffer[:place]):
-                return place
-        return 0
+            return b""
+        for place in islice(_cuts(self._buffer, self._key, min(len(self._buffer), window)), _TRIES):
+            if self._check(body := self._buffer[:place]):
+                return body
+        return b""
 
     def _tail(self) -> None:
         """Leave the envelope of an array: members behind it are of no concern, up to its last brace."""
@@ -183,7 +199,20 @@ class Documents:
             self._ended = not piece
 
 
-def _is_array(body: bytes) -> bool:
+def _cuts(text: bytes, key: bytes, end: int) -> Iterator[int]:
+    """Where an element may end, since behind it an object begins with this name; the last one first."""
+    at = end
+    for _ in range(_LOOKS):
+        at = text.rfind(key, 0, at)
+        if at < 0:
+            return
+        between = _BETWEEN.search(text, max(0, at - _FAR), at)
+        if between is not None and _COLON.match(text, at + len(key), end):
+            yield between.start() + 1
+
+
+def is_array(body: bytes) -> bool:
+    """Whether this is, in brackets, an array of JSON."""
     try:
         _RAW.decode(b"[%b]" % body)
     except (msgspec.DecodeError, RecursionError, ValueError):

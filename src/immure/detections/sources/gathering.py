@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
@@ -27,14 +27,30 @@ class Where:
     line: int = 0
 
 
+class Held(Protocol):
+    """Rows of one kind that become a batch when a chunk is taken."""
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+
+    def batch(self) -> pyarrow.RecordBatch:
+        """All of them; then there are none."""
+
+
 @dataclass(slots=True)
 class Gathering:
-    """See the module. One for each reading of a file; :meth:`take` begins the next chunk."""
+    """See the module. One for each reading of a file; :meth:`take` begins the next chunk.
+
+    Attributes:
+        held: by kind, rows that somebody else holds until a chunk is taken.
+    """
 
     source: str
     file: str
     limits: Limits = field(default_factory=Limits)
     read: int = 0
+    held: dict[Kind, Held] = field(default_factory=dict)
     _rows: dict[Kind, list[Record]] = field(default_factory=dict)
     _batches: dict[Kind, list[pyarrow.RecordBatch]] = field(default_factory=dict)
     _odd: dict[tuple[str, str, bool], NotUnderstood] = field(default_factory=dict)
@@ -67,11 +83,14 @@ class Gathering:
     @property
     def rows(self) -> int:
         """Rows that were made since the chunk was begun."""
-        made = sum(map(len, self._rows.values()))
+        made = sum(map(len, self._rows.values())) + sum(held.rows for held in self.held.values())
         return made + sum(int(batch.num_rows) for each in self._batches.values() for batch in each)
 
     def take(self, position: str) -> Chunk:
         """What was gathered since the last time, up to a position."""
+        for kind, held in self.held.items():
+            if held.rows:
+                self.add_batch(kind, held.batch())
         for kind in list(self._rows):
             self._flush(kind)
         odd, passed, read = tuple(self._odd.values()), self._passed, self.read

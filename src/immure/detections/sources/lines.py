@@ -9,14 +9,17 @@ from immure.detections.sources.gathering import Gathering, Where
 from immure.detections.sources.stream import Stream
 
 
-def blocks(stream: Stream, out: Gathering, *, line: int = 1, ended: bool = True) -> Iterator[Block]:
+def blocks(
+    stream: Stream, out: Gathering, *, line: int = 1, ended: bool = True, most: int = 1 << 30
+) -> Iterator[Block]:
     """Blocks of whole lines, from where the stream stands.
 
     Args:
         line: number of the first line.
         ended: whether the file grows no more; otherwise a last line without its end is left for later.
+        most: bytes of a block, if that is less than the limit.
     """
-    most, size = out.limits.record, out.limits.block
+    record, size = out.limits.record, min(most, out.limits.block)
     held, start, too_long = b"", stream.offset, False
     while piece := stream.read(size):
         cut = piece.rfind(b"\n") + 1
@@ -34,7 +37,7 @@ def blocks(stream: Stream, out: Gathering, *, line: int = 1, ended: bool = True)
                 yield Block(body, start, line, breaks=breaks)
             start, line = start + len(body), line + breaks
             held = piece[cut:]
-        if len(held) > most:
+        if len(held) > record:
             out.read += 1
             out.lost("too-long", Where(start, line))
             start, held, too_long = start + len(held), b"", True

@@ -12,7 +12,7 @@ from immure.detections.sources import lines
 from immure.detections.sources.block import Block
 from immure.detections.sources.chunk import Chunk
 from immure.detections.sources.decoding import UndecodableError, decode, unwrapped
-from immure.detections.sources.documents import ENVELOPES, Documents
+from immure.detections.sources.documents import ENVELOPES, Documents, is_array
 from immure.detections.sources.gathering import Gathering, Where
 from immure.detections.sources.limits import Limits
 from immure.detections.sources.position import Position
@@ -59,7 +59,13 @@ class Source(ABC):
 
 
 class TextSource(Source):
-    """A log whose records are JSON or rows of CSV. Says what a record means, not how it is found."""
+    """A log whose records are JSON or rows of CSV. Says what a record means, not how it is found.
+
+    Attributes:
+        most: bytes of a block, if that is less than the limit.
+    """
+
+    most: ClassVar[int] = 1 << 30
 
     @abstractmethod
     def record(self, plain: dict[str, Any], where: Where, raw: bytes | str, out: Gathering) -> None:
@@ -73,6 +79,10 @@ class TextSource(Source):
     def block(self, block: Block, out: Gathering) -> bool:
         """Take a whole block at once; False (and nothing taken) if that cannot be done."""
         return False
+
+    def is_array(self, body: bytes, out: Gathering) -> bool:
+        """Whether this is, in brackets, an array of JSON; then it is the next that :meth:`block` gets."""
+        return is_array(body)
 
     def rows(self, found: list[tuple[Where, dict[str, str]]], out: Gathering) -> None:
         """Bring rows of CSV, which were counted as read, into ``out``."""
@@ -102,7 +112,7 @@ class TextSource(Source):
         stream.skip(start.offset)
         place, line = start.offset, max(start.line, 1)
         taken = place
-        for block in lines.blocks(stream, out, line=line, ended=ended):
+        for block in lines.blocks(stream, out, line=line, ended=ended, most=self.most):
             self._take(block, out)
             place, line = block.end, block.line + block.breaks
             if out.rows >= out.limits.rows or place - taken >= out.limits.chunk:
@@ -113,7 +123,9 @@ class TextSource(Source):
 
     def _read_documents(self, stream: Stream, start: Position, out: Gathering) -> Iterator[Chunk]:
         stream.skip(start.offset)
-        documents = Documents(stream, out, inside=start.inside)
+        documents = Documents(
+            stream, out, inside=start.inside, most=self.most, check=lambda body: self.is_array(body, out)
+        )
         taken = start.offset
         for block in documents.blocks():
             self._take(block, out)

@@ -66,6 +66,7 @@ def in_a_gap(world: World) -> None:
     end = start + BATCH
     world.lost.append((start, end))
     for issuer in (CONSUMER, ENTERPRISE):
+        world.begin(issuer, start)  # a gap is between rows: it ends what was known
         world.extra.append(Step("gap", end, start=start, issuer=issuer))
     for token in world.issued:
         if start <= token.claims["iat"] < end:

@@ -51,7 +51,14 @@ class World:
         self.uses: list[Use] = []
         self.truth: dict[bytes, Truth] = {}
         for moment in sorted(self.random.randrange(BEGINS, self.ends) for _ in range(tokens)):
-            self._live(moment)
+            self._live(moment, self.random.choice((CONSUMER, ENTERPRISE)))
+        for issuer in self.keys:
+            self.begin(issuer, self.watermark)
+
+    def begin(self, issuer: str, before: int) -> None:
+        """See to it that an issuer has issued something before a moment: else its ledger has not begun."""
+        if not any(one.claims["iss"] == issuer and one.claims["iat"] < before for one in self.issued):
+            self._live(self.random.randrange(BEGINS, min(before, BEGINS + BATCH)), issuer)
 
     def uuid(self) -> str:
         """A random identifier."""
@@ -77,8 +84,7 @@ class World:
         }
         return {**made, **changes}
 
-    def _live(self, moment: int) -> None:
-        issuer = self.random.choice((CONSUMER, ENTERPRISE))
+    def _live(self, moment: int, issuer: str) -> None:
         token = sign(self.keys[issuer], self.claims(issuer, moment))
         self.issued.append(token)
         self.truth[token.digest] = "issued" if moment < self.watermark else "not-yet-known"

@@ -5,7 +5,7 @@ from pathlib import Path
 from cffi import FFI
 
 HERE = Path(__file__).parent / "c"
-HEADERS = ["mailbox.h", "record.h", "parts.h", "names.h", "values.h", "columns.h", "json.h"]
+HEADERS = ["mailbox.h", "rows.h", "record.h", "parts.h", "names.h", "values.h", "columns.h", "json.h"]
 
 ffi = FFI()
 ffi.cdef((HERE / "mailbox.h").read_text(encoding="ascii"))

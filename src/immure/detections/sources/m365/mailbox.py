@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 Slow = Callable[[bytes, Where, Gathering], None]
 #: Columns of the kernel, in its order; those that are not there are the same in all rows.
 _TEXTS: Final = (
-    "record_id", "action", "mailbox", "mailbox_id", "tenant", "token_tenant", "user", "user_id", "logon", "app",
-    "client_app", "client_info", "ip", "session", "token_id",
+    "record_id", "action", "mailbox", "mailbox_id", "tenant", "token_tenant", "user", "user_id", "logon",
+    "app", "client_app", "client_info", "ip", "session", "token_id",
 )  # fmt: skip
 _NUMBERS: Final = ("time", "count", "token_iat")
 _FLAGS: Final = ("external", "throttled", "succeeded")
@@ -45,7 +45,7 @@ _UNKNOWN, _FAILED = 1, (2, 3)
 
 
 class Mailbox:
-    """See the module. Holds what was learned of a log's members; for one thread at a time."""
+    """See the module. Holds the rows of one reading, and what was learned of its members; for one thread."""
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -53,20 +53,36 @@ class Mailbox:
         if handle == ffi.NULL:
             raise MemoryError("no memory for the columns of a mailbox log")
         self._box = ffi.gc(handle, lib.mailbox_free)
-        self._learned = self._rows = 0
+        self._learned = 0
+        self._ahead: bytes | None = None
+        self._counts = ffi.new("int64_t[4]")
         self._shown: dict[str, int] = {}  # names of members that are counted, with their counters
+
+    def read_ahead(self, body: bytes) -> bool:
+        """Whether these are elements of an array with nothing odd among them; then they are read, and their
+        block can only be taken."""
+        self._ahead = None
+        if not self._read(body, array=True):
+            return False
+        lib.mailbox_counts(self._box, self._counts)
+        if self._counts[2]:
+            lib.mailbox_undo(self._box)
+            return False
+        self._ahead = body
+        return True
 
     def take(self, block: Block, out: Gathering, slow: Slow) -> bool:
         """The rows of a block; what is not as it must be goes to ``slow``, one by one."""
-        body = block.body
-        if not self._read(body, array=block.array):
+        body, ahead = block.body, self._ahead
+        self._ahead = None
+        if body is not ahead and not self._read(body, array=block.array):
             return False
 
         def where(start: int, line: int) -> Where:
             return Where(block.offset + start, 0 if block.array else block.line + line)
 
-        odd = self._add(out, where)
-        out.read += self._rows
+        odd = self._account(out, where)
+        out.read += self._counts[1]
         for start, end, line in zip(odd[::3], odd[1::3], odd[2::3], strict=True):
             piece = body[start:end]
             if piece and not piece.isspace():
@@ -74,7 +90,8 @@ class Mailbox:
         return True
 
     def take_texts(self, found: Sequence[tuple[Where, dict[str, str]]], out: Gathering) -> list[int]:
-        """The rows of records in a column of CSV that were counted as read; the places of those that are left."""
+        """The rows of records in a column of CSV, which were counted as read; the places of those that are
+        left."""
         everything = list(range(len(found)))
         titles = {title for _, row in found for title in row}
         names = {title.lower() for title in titles}
@@ -88,7 +105,19 @@ class Mailbox:
             return everything
         if not self._read(body, strict=True):
             return everything
-        return self._add(out, lambda _, line: found[line][0])[2::3]
+        return self._account(out, lambda _, line: found[line][0])[2::3]
+
+    @property
+    def rows(self) -> int:
+        """See :class:`~immure.detections.sources.gathering.Held`."""
+        lib.mailbox_counts(self._box, self._counts)
+        return int(self._counts[0])
+
+    def batch(self) -> RecordBatch:
+        """See :class:`~immure.detections.sources.gathering.Held`."""
+        made = self._batch(self.rows, self._counts[3])
+        lib.mailbox_clear(self._box)
+        return made
 
     # --- the kernel ---
 
@@ -96,7 +125,7 @@ class Mailbox:
         """Whether the kernel has read this. It ends with a zero byte, as all ``bytes`` do."""
         given = ffi.from_buffer("uint8_t[]", body)
         if not lib.mailbox_begin(self._box, given, len(body), array, strict):
-            return False
+            return False  # only if there are more than 2^29 bytes between two chunks
         while (made := lib.mailbox_read(self._box)) == _UNKNOWN:
             self._learn(body)
         return made not in _FAILED
@@ -122,24 +151,21 @@ class Mailbox:
             return _IGNORED
         return self._shown.setdefault(f"AppAccessContext.{small}" if within else small, len(self._shown))
 
-    def _add(self, out: Gathering, where: Callable[[int, int], Where]) -> list[int]:
-        """Take the rows and the account of a block; (start, end, line) of each record that is left, flat."""
-        counts = ffi.new("int64_t[3]")
-        lib.mailbox_counts(self._box, counts)
-        self._rows, odd_count, size = counts[0], counts[1], counts[2]
-        if self._rows:
-            out.add_batch("mail", self._batch(self._rows, size))
+    def _account(self, out: Gathering, where: Callable[[int, int], Where]) -> list[int]:
+        """Count the members of a block that are not known; (start, end, line) of each record that is left,
+        flat."""
+        lib.mailbox_counts(self._box, self._counts)
         if self._shown:
             flat = ffi.new("int64_t[]", 3 * len(self._shown))
             lib.mailbox_counters(self._box, flat, len(self._shown))
             for place, shown in enumerate(self._shown):
                 if count := flat[3 * place]:
                     out.partly("field", where(flat[3 * place + 1], flat[3 * place + 2]), shown, count)
-        if not odd_count:
+        if not (left := self._counts[2]):
             return []
-        odd = ffi.new("int64_t[]", 3 * odd_count)
+        odd = ffi.new("int64_t[]", 3 * left)
         lib.mailbox_odd(self._box, odd)
-        return ffi.unpack(odd, 3 * odd_count)
+        return list(ffi.unpack(odd, 3 * left))
 
     def _batch(self, rows: int, size: int) -> RecordBatch:
         import pyarrow
@@ -179,9 +205,7 @@ class _Laid:
         import pyarrow
 
         nulls, *places = self._next()
-        return pyarrow.Array.from_buffers(
-            kind, self._rows, self._parts(nulls, places[:2]), null_count=nulls
-        )
+        return pyarrow.Array.from_buffers(kind, self._rows, self._parts(nulls, places[:2]), null_count=nulls)
 
     def lists(self) -> Any:
         """The next column, of lists of texts."""

@@ -160,6 +160,11 @@ static int added(int made, int *no_memory) {
 /* The members of ParentFolder, or of an element of Folders, whose items are put to `messages`. */
 static const uint8_t *folder(const uint8_t *p, const uint8_t *end, int lines, spans *folders, spans *messages, int *no_memory);
 
+/* Whether it is a name that says something in Item, in whatever spelling, or one that makes a wrapping of it. */
+static int is_of_item(span name) {
+    return IS_LIKE(name, "parentfolder") || IS(name, "_source") || IS(name, "_raw") || IS(name, "result");
+}
+
 /* An element of FolderItems, or Item: `folders` is NULL for the first; `messages` is for a name that is of no concern. */
 static const uint8_t *item(const uint8_t *p, const uint8_t *end, int lines, spans *folders, spans *messages, int *no_memory) {
     span name, id = {p, 0, 1, 1}, message = id;
@@ -175,7 +180,7 @@ static const uint8_t *item(const uint8_t *p, const uint8_t *end, int lines, span
             if (seen & 4) return NULL;
             seen |= 4;
             p = *p == 'n' ? literal(p, end, "null", 4) : folder(p, end, lines, folders, NULL, no_memory);
-        } else if (IS_LIKE(name, "id") || IS_LIKE(name, "internetmessageid") || (folders && (IS_LIKE(name, "parentfolder") || IS(name, "_source") || IS(name, "_raw") || IS(name, "result")))) {
+        } else if (IS_LIKE(name, "id") || IS_LIKE(name, "internetmessageid") || (folders && is_of_item(name))) {
             return NULL;
         } else {
             p = skip_value(p, end, lines);
