@@ -9,7 +9,8 @@ unexport VIRTUAL_ENV
 
 PYTHON := .venv/bin/python
 PEERS := rsakeyfind:rsakeyfind aeskeyfind:aeskeyfind gitleaks:gitleaks yara:yara
-KERNELS := src/immure/scanning/kernels src/immure/redact/prove/kernels src/immure/custody/keyholder
+KERNELS := src/immure/scanning/kernels src/immure/redact/prove/kernels src/immure/custody/keyholder \
+  src/immure/detections/sources/m365
 BUILT_FROM := pyproject.toml uv.lock setup.py $(foreach room,$(KERNELS),$(wildcard $(room)/build_*.py $(room)/c/*))
 SECONDS ?= 60
 JOBS ?= $(shell nproc)

@@ -8,6 +8,7 @@ setup(
         "src/immure/scanning/kernels/build_ec.py:ffi",
         "src/immure/redact/prove/kernels/build_probe.py:ffi",
         "src/immure/custody/keyholder/build_native.py:ffi",
+        "src/immure/detections/sources/m365/build_mailbox.py:ffi",
     ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )
