@@ -264,19 +264,42 @@ def test_a_service_whose_key_has_signed_enough(
     assert "holder-quota" in journal.getvalue()
 
 
-def test_a_key_is_for_no_audience_that_is_named_later(tmp_path: Path) -> None:
-    """The front end is in other hands: the holder knows the audiences of the day when the key was made."""
+def test_the_next_key_knows_audiences_that_were_added(tmp_path: Path) -> None:
+    """The front end is in other hands: what is not for consumers each key refuses that was made since."""
     house, target, pin = House(tmp_path), tmp_path / "own" / "keys.sealed", tmp_path / "pin"
     pin.write_text(f"{PIN}\n")
     pin.chmod(0o600)
     first_keys(house.settings, target, [pin])
-    now = int(time.time())
-    said = {"iss": f"{HERE}/consumer", "sub": "s", "iat": now, "exp": now + 60}
-    with KeyHolder.start(target, [pin]) as holder:
-        assert holder.sign_token("consumer-0001", {**said, "aud": OUTLOOK}, {"typ": "at+jwt"})
-        assert holder.sign_token("consumer-0001", {**said, "aud": "new-app", "azp": "new-app"})
-        for audience in ("https://added.example", f"{MAIL}/", "added"):
-            with pytest.raises(RefusedAudienceError):
-                holder.sign_token(
-                    "consumer-0001", {**said, "aud": audience, "azp": audience}, {"typ": "at+jwt"}
-                )
+    plan = Plan(KeyScope(f"{HERE}/consumer", frozenset({"consumer"})), "ES256", "consumer")
+    classes = {name: one.audience_class for name, one in house.settings.audiences.items()}
+    added = {"https://office.example": "enterprise", "https://chat.example": "consumer", MAIL: "consumer"}
+
+    async def work() -> None:
+        keys = HolderKeys(target, [pin])
+        keys.tell({**classes, **added})
+        await keys.start()
+        try:
+            for kid in ("consumer-0002", "consumer-0003"):  # and what one knows, the next one knows
+                await asyncio.to_thread(keys.generate, kid, plan)
+                keys.tell({})
+                for audience, fine in (
+                    (OUTLOOK, True),
+                    ("https://chat.example", True),
+                    ("an-app", True),
+                    ("https://office.example", False),
+                    (MAIL, False),
+                ):
+                    assert await signs(keys, kid, audience) == fine, audience
+        finally:
+            await keys.aclose()
+
+    async def signs(keys: HolderKeys, kid: str, audience: str) -> bool:
+        now = int(time.time())
+        said = {"iss": plan.scope.issuer, "sub": "s", "aud": audience, "iat": now, "exp": now + 60}
+        try:
+            await keys.sign_token(kid, {"alg": "ES256", "kid": kid, "typ": "at+jwt"}, said)
+        except RefusedAudienceError:
+            return False
+        return True
+
+    asyncio.run(work())

@@ -217,7 +217,7 @@ def first_keys(settings: Settings, target: Path, pins: Sequence[Path]) -> list[s
         HolderError: (all of its kinds) it cannot.
     """
     from immure.custody.keyholder import KeyHolder
-    from immure.custody.keyholder.held_key import ANY_CLIENT, Rules
+    from immure.custody.keyholder.held_key import ANY_AUDIENCE, Rules
 
     if os.path.exists(target):
         holder = KeyHolder.start(target, pins, role="manage")
@@ -231,9 +231,8 @@ def first_keys(settings: Settings, target: Path, pins: Sequence[Path]) -> list[s
                 continue
             kid = f"{issuer.plan.prefix}-0001"
             audiences = {name: frozenset({one.audience_class}) for name, one in settings.audiences.items()}
-            # ID tokens are for clients, which come and go. Of audiences only those that are named: one of
-            # another class may be added when the key has long been made
-            audiences[ANY_CLIENT] = issuer.scope.audience_classes
+            # ID tokens are for clients, which come and go: an audience that is not named is of our own class
+            audiences[ANY_AUDIENCE] = issuer.scope.audience_classes
             most = max(issuer.access_seconds, issuer.id_seconds)
             rules = Rules(issuer.plan.algorithm, issuer.scope, audiences, most_seconds=most)  # type: ignore[arg-type]
             holder.generate(kid, rules, bits=issuer.plan.bits)

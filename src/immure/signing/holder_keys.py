@@ -15,9 +15,11 @@ from immure.custody.keyholder.aio import AsyncKeyHolder
 from immure.custody.keyholder.asking import KeyInfo
 from immure.custody.keyholder.desk import WITH_SUCCESSORS
 from immure.custody.keyholder.errors import HolderKeyError, HolderRequestError, HolderRoleError
+from immure.custody.keyholder.held_key import MOST_AUDIENCES
 from immure.custody.keyholder.pins import Pin
 from immure.errors import SignerError
 from immure.keymaterial.key import PublicKey
+from immure.registry.fit import is_plain_text
 from immure.registry.state import KeyState
 from immure.signing.keys import KeyUse, TokenKeys
 from immure.signing.rotation import Plan
@@ -41,6 +43,11 @@ class HolderKeys(TokenKeys):
         self._holder: AsyncKeyHolder | None = None
         self._activating = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._classes: dict[str, str] = {}
+
+    def tell(self, audiences: Mapping[str, str]) -> None:
+        """See :meth:`TokenKeys.tell`."""
+        self._classes = dict(audiences)
 
     async def start(self) -> None:
         """See :meth:`TokenKeys.start`."""
@@ -73,7 +80,8 @@ class HolderKeys(TokenKeys):
                     path=str(self._path),
                 )
             try:
-                return self._wait(holder.succeed(kid, before.kid, bits=plan.bits)).public
+                never = _foreign(self._classes, before, plan)
+                return self._wait(holder.succeed(kid, before.kid, bits=plan.bits, never=never)).public
             except (HolderKeyError, HolderRequestError):  # another front end may have been quicker
                 keys = self._wait(holder.list())
                 if kid not in keys:
@@ -123,6 +131,18 @@ async def _bring(holder: AsyncKeyHolder, kid: str, state: KeyState, reason: str)
         there = (await holder.list()).get(kid)
         if there is None or there.state not in (state, KeyState.DESTROYED):
             raise
+
+
+def _foreign(classes: Mapping[str, str], before: KeyInfo, plan: Plan) -> list[str]:
+    """Audiences of other classes that a key does not know yet, as they were added after it was made; as many
+    as there is room for, since without a next key nothing would be signed at all."""
+    known = before.rules.audiences
+    found = sorted(
+        name
+        for name, one in classes.items()
+        if name not in known and one not in plan.scope.audience_classes and is_plain_text(name)
+    )
+    return found[: MOST_AUDIENCES - len(known)]
 
 
 def _predecessor(keys: Mapping[str, KeyInfo], plan: Plan) -> KeyInfo | None:

@@ -54,6 +54,9 @@ class TokenKeys(KeyMaker):
     async def start(self) -> None:
         """Get ready in this process; raises SignerError."""
 
+    def tell(self, audiences: Mapping[str, str]) -> None:
+        """The class of each audience, as the settings have it now: for keys that are made from now on."""
+
     @abstractmethod
     async def sign_token(self, kid: str, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
         """A token in compact form (RFC 7515, section 7.1).

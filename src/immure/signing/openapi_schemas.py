@@ -117,6 +117,7 @@ SCHEMAS: Final[dict[str, Any]] = {
             "response_mode": {"type": "string", "const": "query"},
             "code_challenge": {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"},
             "code_challenge_method": {"type": "string", "const": "S256"},
+            "dpop_jkt": {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"},
             "scope": _TEXT,
             "state": _TEXT,
             "nonce": _TEXT,

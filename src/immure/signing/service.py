@@ -177,6 +177,7 @@ class Service:
         users = None if settings.users is None else Users.read(settings.users)
         if users is not None:
             _check_names(settings, users)
+        self.keys.tell({name: one.audience_class for name, one in settings.audiences.items()})
         mint = Mint(
             self.view,
             self.keys,

@@ -32,7 +32,19 @@ from immure.custody.keyholder.sealed import MOST_KEYS
 from immure.registry.state import KeyState
 
 from .conftest import KIDS
-from .making import CHEAP, CONSUMER, ENTERPRISE, OFFICE, PIN, claims, holds, rules, wait_until_gone
+from .making import (
+    API,
+    AUDIENCES,
+    CHEAP,
+    CONSUMER,
+    ENTERPRISE,
+    OFFICE,
+    PIN,
+    claims,
+    holds,
+    rules,
+    wait_until_gone,
+)
 
 
 @pytest.mark.parametrize("kid", KIDS.values())
@@ -82,6 +94,28 @@ def test_requests_in_another_encoding(holder, encoding):
         holder._ask(Op.SET_STATE, '{"kid": "es"}'.encode(encoding))
     assert holder.list()
     assert holder.pid == before
+
+
+def test_a_successor_is_for_fewer_audiences_at_most(path):
+    with KeyHolder.create(path, [PIN], **CHEAP) as holder:
+        holder.generate("a", rules(audiences=AUDIENCES | {"*": frozenset({"consumer"})}))
+        holder.generate("b", rules())
+    with KeyHolder.start(path, [PIN], **CHEAP) as holder:
+        holder.succeed("a2", "a", state=KeyState.ACTIVE, never=["https://late.example", API, "*"])
+        assert holder.sign_token("a2", claims())  # what is named stays as it is
+        assert holder.sign_token("a2", claims(aud="https://other.example"))
+        with pytest.raises(RefusedToSignError, match="audience"):
+            holder.sign_token("a2", claims(aud="https://late.example"))
+        holder.succeed("b2", "b", state=KeyState.ACTIVE, never=["*"])
+        with pytest.raises(RefusedToSignError, match="audience"):
+            holder.sign_token("b2", claims(aud="https://other.example"))
+        with pytest.raises(HolderRequestError, match="1000 audiences"):
+            holder.succeed("c", "a", never=[f"a{number}" for number in range(1000)])
+    with (
+        KeyHolder.start(path, [PIN], **CHEAP) as holder,  # as the file has it
+        pytest.raises(RefusedToSignError, match="audience"),
+    ):
+        holder.sign_token("a2", claims(aud="https://late.example"))
 
 
 def test_there_is_no_operation_that_gives_a_key_out(holder):

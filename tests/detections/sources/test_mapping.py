@@ -140,3 +140,13 @@ def test_the_mapping_in_the_documentation_is_one() -> None:
     page = Path(__file__).parents[3] / "docs" / "reference" / "detection-sources.md"
     _, _, rest = page.read_text().partition("```toml\n")
     assert parse_mapping(rest.partition("```")[0]).name == "my-gateway"
+
+
+@pytest.mark.parametrize(
+    "header", [b"When\r;Who;From;OK\n", b'When;Who;"From\r;OK\n', b'"When;Who\n', b"x" * 200_000 + b"\n"]
+)
+def test_a_header_that_is_no_csv_loses_nothing_unseen(tmp_path: Path, header: bytes) -> None:
+    rows = b"2023-06-16T08:01:02Z;ada;192.0.2.1;yes\n2023-06-16T08:01:03Z;eve;192.0.2.2;no\n"
+    read = read_bytes(tmp_path, header + rows, source=MappedSource(parse_mapping(SIMPLE)))
+    assert read.count == len(read.rows("signin")) + sum(read.passed.values()) + read.lost
+    assert read.count >= 2

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -232,9 +232,11 @@ class AsyncKeyHolder:
         state: KeyState = KeyState.PRE_ACTIVE,
         not_before: datetime | None = None,
         not_after: datetime | None = None,
+        never: Collection[str] = (),
     ) -> KeyInfo:
-        """Have a key made with the rules of another."""
-        body = asking.succeed_body(kid, after, bits, state, not_before, not_after)
+        """Have a key made with the rules of another, and for none of the audiences ``never`` that these do
+        not name."""
+        body = asking.succeed_body(kid, after, bits, state, not_before, not_after, never)
         return self._keep(await self._ask(Op.SUCCEED, body))
 
     async def set_state(self, kid: str, state: KeyState, reason: str = "") -> KeyInfo:

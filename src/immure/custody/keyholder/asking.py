@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -111,10 +111,18 @@ def generate_body(kid: str, rules: Rules, bits: int, state: KeyState) -> bytes:
 
 
 def succeed_body(
-    kid: str, after: str, bits: int, state: KeyState, not_before: datetime | None, not_after: datetime | None
+    kid: str,
+    after: str,
+    bits: int,
+    state: KeyState,
+    not_before: datetime | None,
+    not_after: datetime | None,
+    never: Collection[str] = (),
 ) -> bytes:
     """What SUCCEED asks."""
     asked: dict[str, Any] = {"kid": kid, "after": after, "bits": bits, "state": state.value}
+    if never:
+        asked["never"] = sorted(never)
     for name, moment in (("not_before", not_before), ("not_after", not_after)):
         if moment is not None:
             asked[name] = to_rfc3339(moment)

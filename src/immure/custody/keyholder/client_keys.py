@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -63,9 +63,16 @@ class Keys(ABC):
         state: KeyState = KeyState.PRE_ACTIVE,
         not_before: datetime | None = None,
         not_after: datetime | None = None,
+        never: Collection[str] = (),
     ) -> KeyInfo:
-        """Have a key made that may sign what the key ``after`` may, in a time of its own; any role may."""
-        return self._info(Op.SUCCEED, asking.succeed_body(kid, after, bits, state, not_before, not_after))
+        """Have a key made that may sign what the key ``after`` may, in a time of its own; any role may.
+
+        Args:
+            never: audiences that it is not for, of those that the rules of ``after`` do not name.
+        """
+        return self._info(
+            Op.SUCCEED, asking.succeed_body(kid, after, bits, state, not_before, not_after, never)
+        )
 
     def import_key(self, kid: str, rules: Rules, source: str | Path) -> KeyInfo:
         """Take in a private key from a file, which the holder reads itself; its ``origin`` says so for ever.

@@ -146,14 +146,18 @@ class Desk:
         return self._make(asked, rules_from_plain(table))
 
     def _succeed(self, asked: Members) -> Pending:
-        """A new key with the rules of another; only its time may differ."""
+        """A new key with the rules of another. Only its time may differ, and of the audiences that these do
+        not name, it may be for fewer."""
         old = self._cabinet.find(asked.text("after"))
+        nobody = dict.fromkeys(sorted(asked.texts("never")), frozenset[str]())
         scope = replace(
             old.rules.scope, not_before=asked.moment("not_before"), not_after=asked.moment("not_after")
         )
         if old.state not in WITH_SUCCESSORS:
             raise HolderRequestError(f"key {old.kid!r} is {old.state.value}, and has no successors")
-        return self._make(asked, replace(old.rules, scope=scope))
+        rules = replace(old.rules, scope=scope, audiences={**nobody, **old.rules.audiences})
+        rules.check()
+        return self._make(asked, rules)
 
     def _make(self, asked: Members, rules: Rules) -> Pending:
         kid, state, bits = asked.text("kid"), asked.text("state", "active"), asked.value("bits", RSA_BITS)

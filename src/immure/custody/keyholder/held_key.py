@@ -33,8 +33,6 @@ PURPOSES: Final = frozenset({"token", "client-assertion", "statement", "note"})
 MOST_SECONDS: Final = 86_400
 #: Stands for all audiences that have no entry of their own.
 ANY_AUDIENCE: Final = "*"
-#: Stands for all clients that have no entry of their own, as the one audience of an ID token.
-ANY_CLIENT: Final = "*client"
 MOST_AUDIENCES: Final = 1000
 MOST_QUOTA: Final = 1 << 62
 
@@ -46,9 +44,8 @@ class Rules:
     Attributes:
         algorithm: how it signs; no other is possible.
         scope: issuer, tenants, clouds, audience classes, and its time.
-        audiences: classes of each audience; :data:`ANY_AUDIENCE` for those that are not named,
-            :data:`ANY_CLIENT` for clients that are not. A token may be signed if each audience in it has a
-            class that the scope has.
+        audiences: classes of each audience; :data:`ANY_AUDIENCE` for those that are not named. A token may be
+            signed if each audience in it has a class that the scope has.
         purposes: some of :data:`PURPOSES`.
         most_seconds: that a token may live.
         quota: how many signatures in all; None for any number.

@@ -8,7 +8,6 @@ touched.
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from immure.custody.keyholder.errors import (
@@ -22,7 +21,7 @@ from immure.custody.keyholder.errors import (
     RefusedTenantError,
     RefusedTimeError,
 )
-from immure.custody.keyholder.held_key import ANY_AUDIENCE, ANY_CLIENT, Rules
+from immure.custody.keyholder.held_key import ANY_AUDIENCE, Rules
 from immure.custody.keyholder.strict import parse_segment, split
 from immure.registry.scope import KeyScope
 
@@ -38,9 +37,6 @@ _KEYS: Final = ("jwk", "jku", "x5u", "x5c", "crit", "b64", "enc", "zip")
 #: Types that only their own protocols may sign, with keys of their own.
 _OTHER_TYPES: Final = frozenset({"dpop+jwt", "client-authentication+jwt", "oauth-authz-req+jwt", "kb+jwt"})
 _ASSERTION_TYPES: Final = frozenset({None, "jwt", "client-authentication+jwt"})
-#: Types of ID tokens, which is all that clients are an audience of; and what a client may be called.
-_ID_TYPES: Final = frozenset({None, "jwt"})
-_CLIENT: Final = re.compile(r"[a-z0-9](?:[a-z0-9_.-]{0,62}[a-z0-9])?")
 #: What is looked at in headers and claims. Parsers that are not strict take other names for these.
 _HEADER_NAMES: Final = frozenset({"alg", "kid", "typ", *_KEYS})
 _CLAIM_NAMES: Final = frozenset({"iss", "tid", "aud", "iat", "nbf", "exp", "cloud_instance_name"})
@@ -80,7 +76,7 @@ class TokenRules:
     def __init__(self, kid: str, rules: Rules) -> None:
         self.kid = kid
         self.rules = rules
-        self._headers: dict[bytes, str | None] = {}  # and the type that each says
+        self._headers: set[bytes] = set()
 
     def check(self, message: bytes, purpose: str, now: float) -> None:
         """Whether the key may sign this token or assertion.
@@ -96,24 +92,22 @@ class TokenRules:
         if purpose not in rules.purposes or purpose not in TOKEN_PURPOSES:
             raise RefusedPurposeError(f"the key is not for {purpose[:40]!a}")
         head, payload = split(message)
-        typ = self._headers.get(head, "")
-        if typ == "":
-            typ = self._check_header(parse_segment(head, "the header"), purpose)
+        if head not in self._headers:
+            self._check_header(parse_segment(head, "the header"), purpose)
             if len(self._headers) < self._MOST_KEPT:
-                self._headers[head] = typ
+                self._headers.add(head)
         claims = parse_segment(payload, "the payload")
         _check_names(claims, _CLAIM_NAMES)
         _check_issuer(rules.scope, claims)
         _check_cloud(rules.scope, claims)
-        _check_audience(rules, claims, typ)
+        _check_audience(rules, claims)
         most = rules.most_seconds
         if purpose == "client-assertion":
             _check_assertion(claims)
             most = min(most, MOST_ASSERTION)
         _check_times(rules.scope, claims, most, now)
 
-    def _check_header(self, header: dict[str, Any], purpose: str) -> str | None:
-        """Its type, in lower case; None if it has none."""
+    def _check_header(self, header: dict[str, Any], purpose: str) -> None:
         _check_names(header, _HEADER_NAMES)
         if header.get("alg") != self.rules.algorithm or header.get("kid") != self.kid:
             raise RefusedHeaderError(f"the header names another key or algorithm than {self.kid!a}'s")
@@ -126,7 +120,6 @@ class TokenRules:
         plain = None if typ is None else typ.lower().removeprefix("application/")
         if plain not in _ASSERTION_TYPES if purpose == "client-assertion" else plain in _OTHER_TYPES:
             raise RefusedHeaderError(f"the key does not sign tokens of type {plain and plain[:40]!a}")
-        return plain
 
 
 def _check_names(members: dict[str, Any], known: frozenset[str]) -> None:
@@ -159,7 +152,7 @@ def _check_cloud(scope: KeyScope, claims: dict[str, Any]) -> None:
         raise RefusedCloudError("the key may not sign for this cloud instance")
 
 
-def _check_audience(rules: Rules, claims: dict[str, Any], typ: str | None) -> None:
+def _check_audience(rules: Rules, claims: dict[str, Any]) -> None:
     named = claims.get("aud")
     if type(named) is str:
         named = [named]
@@ -169,18 +162,10 @@ def _check_audience(rules: Rules, claims: dict[str, Any], typ: str | None) -> No
         if type(one) is not str:
             raise RefusedAudienceError("aud is not a text, or a list of texts")
         classes = rules.audiences.get(one)
-        if classes is None and _is_client(one, claims, typ):
-            classes = rules.audiences.get(ANY_CLIENT)
         if classes is None:
             classes = rules.audiences.get(ANY_AUDIENCE, frozenset())
         if classes.isdisjoint(rules.scope.audience_classes):
             raise RefusedAudienceError(f"the key may not sign for the audience {one[:200]!a}")
-
-
-def _is_client(audience: str, claims: dict[str, Any], typ: str | None) -> bool:
-    """Whether a token is an ID token for a client (OpenID Connect Core, section 2)."""
-    alone = claims["aud"] in (audience, [audience]) and claims.get("azp") == audience
-    return alone and typ in _ID_TYPES and _CLIENT.fullmatch(audience) is not None
 
 
 def _check_assertion(claims: dict[str, Any]) -> None:

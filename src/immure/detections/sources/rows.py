@@ -74,7 +74,10 @@ class Rows:
         if text.startswith("#TYPE "):  # Export-Csv of PowerShell 5
             return self._read_header()
         self._delimiter = max(_DELIMITERS, key=text.count)
-        cells = next(csv.reader([text], delimiter=self._delimiter), [])
+        try:
+            cells = next(csv.reader([text], delimiter=self._delimiter), [])
+        except csv.Error:  # a carriage return in the middle, or a title without end
+            cells = text.split(self._delimiter)
         return [cell.strip() for cell in cells]
 
     def _one(self) -> list[str] | None:
