@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pyarrow
@@ -16,7 +19,7 @@ from immure.detections.engine import Engine
 from immure.detections.ledger_side import IssuerSide, SegmentFacts
 from immure.detections.reconcile import reconcile
 from immure.detections.records import schema
-from immure.detections.windows import cut, footers
+from immure.detections.windows import cut, footers, split
 
 ISSUERS = ("https://a.example", "https://b.example", "https://none.example")
 row = st.tuples(st.integers(0, 15), st.sampled_from(ISSUERS[:2]), st.integers(0, 60))
@@ -48,6 +51,14 @@ def verdict(one: tuple[int, str, int], issued: set[tuple[int, str, int]], side: 
     return "unknown" if one[2] < side.known_from else "forged"
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Engine]]:
+    """An engine for all examples: to begin one takes longer than an example."""
+    place = tmp_path_factory.mktemp("windows")
+    with Engine(place, threads=1) as engine:
+        yield place, engine
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     issued=st.lists(row, max_size=40),
@@ -55,12 +66,12 @@ def verdict(one: tuple[int, str, int], issued: set[tuple[int, str, int]], side: 
     watermark=st.integers(1, 70),
     known_from=st.integers(0, 20),
     gap=st.tuples(st.integers(0, 60), st.integers(1, 20)),
-    most=st.integers(1, 50),
+    most=st.integers(3, 50),
     group=st.integers(1, 20),
     backfilled=st.integers(0, 3),
 )
 def test_verdicts_are_those_of_the_model(
-    tmp_path_factory: pytest.TempPathFactory,
+    shared: tuple[Path, Engine],
     issued: list[Any],
     used: list[Any],
     watermark: int,
@@ -70,7 +81,8 @@ def test_verdicts_are_those_of_the_model(
     group: int,
     backfilled: int,
 ) -> None:
-    place = tmp_path_factory.mktemp("window")
+    scratch, engine = shared
+    place = Path(mkdtemp(dir=scratch))
     rows = [
         {"seq": number, "digest": digest(one), "iss": iss, "iat": iat, "kid": "k", "exp": 0}
         for number, (one, iss, iat) in enumerate(issued, start=1)
@@ -101,8 +113,7 @@ def test_verdicts_are_those_of_the_model(
         for number, (one, iss, iat) in enumerate(issued, start=1)
         if number not in sides[iss].facts[0].backfilled
     }
-    with Engine(place, threads=1) as engine:
-        done = reconcile(engine, [uses], sides, lambda n: place / f"out-{n}.parquet", rows=most)
+    done = reconcile(engine, [uses], sides, lambda n: place / f"out-{n}.parquet", rows=most)
     assert done.verdicts == Counter(verdict(one, good, sides.get(one[1])) for one in used)
     named = {
         (bytes(one["digest"])[0], one["iss"], one["iat"]): one["finding"]
@@ -135,6 +146,25 @@ def test_windows_leave_no_time_out(groups: list[tuple[int, int, int]], most: int
         assert ends[0] == min(least for least, _, _ in spread)
         assert ends[-1] == max(greatest for _, greatest, _ in spread) + 1
         assert len(ends) <= sum(rows for *_, rows in spread) // most + 2
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 1 << 40), st.integers(1, 100)), max_size=40),
+    st.lists(st.integers(-5, 1100), min_size=2, max_size=5, unique=True),
+    st.integers(100, 300),
+)
+def test_windows_are_split_where_much_was_accepted(
+    groups: list[tuple[int, int, int]], given_ends: list[int], most: int
+) -> None:
+    """Whatever times somebody has chosen: between two boundaries no more begin than a window may hold."""
+    old = sorted(given_ends)
+    spread = [(least, least + wide, rows) for least, wide, rows in groups]
+    ends = split(old, spread, most=most)
+    assert set(old) <= set(ends)
+    assert (ends[0], ends[-1]) == (old[0], old[-1])
+    for low, high in pairwise(ends):
+        begin = [(least, rows) for least, _, rows in spread if low <= least < high]
+        assert len({least for least, _ in begin}) <= 1 or sum(rows for _, rows in begin) <= most
 
 
 def test_footers_tell_the_times_of_row_groups(tmp_path: Path) -> None:

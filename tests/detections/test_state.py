@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from detections.turning import forged, forged_of, made, settings, turn, wanted
+from detections.turning import forged, forged_of, long_day, made, settings, turn, wanted
 from immure.detections.cycle import Cycle
 from immure.detections.deliver.lines import append_lines
 from immure.detections.errors import DetectionError
@@ -44,7 +44,7 @@ def test_rows_that_come_late_or_twice_are_judged_once(tmp_path: Path) -> None:
 
 
 def test_what_is_not_known_yet_is_known_when_the_watermark_has_passed(tmp_path: Path) -> None:
-    one = made("stolen-right-key", 12, tmp_path / "day", tokens=300)
+    one = long_day(tmp_path / "day")
     segments, early = tmp_path / "day" / "segments", tmp_path / "early"
     shutil.copytree(segments, early)
     for folder in early.iterdir():
@@ -65,7 +65,7 @@ def test_what_is_not_known_yet_is_known_when_the_watermark_has_passed(tmp_path: 
 
 
 def test_a_segment_that_is_missing_between_others_is_a_gap(tmp_path: Path) -> None:
-    one = made("stolen-right-key", 13, tmp_path / "day", tokens=300)
+    one = long_day(tmp_path / "day")
     folders = [sorted(folder.glob("*.parquet")) for folder in (tmp_path / "day" / "segments").iterdir()]
     for paths in folders:
         assert len(paths) > 2
@@ -76,7 +76,7 @@ def test_a_segment_that_is_missing_between_others_is_a_gap(tmp_path: Path) -> No
 
 
 def test_rows_before_the_first_segment_are_unknown(tmp_path: Path) -> None:
-    one = made("stolen-right-key", 14, tmp_path / "day", tokens=300)
+    one = long_day(tmp_path / "day")
     for folder in (tmp_path / "day" / "segments").iterdir():
         min(folder.glob("*.parquet")).unlink()
     outcome = turn(tmp_path / "day", tmp_path / "state")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from immure.auditlog.note import parse_vkey
@@ -27,6 +31,20 @@ def made(name: str, seed: int, directory: Path, *, tokens: int = 120) -> Scenari
     """A scenario, written to ``directory``."""
     one = scenario(name, seed, tokens=tokens)
     write_scenario(one, directory)
+    return one
+
+
+@cache
+def _kept() -> tuple[Scenario, Path]:
+    place = Path(mkdtemp(prefix="immure-day-"))
+    atexit.register(shutil.rmtree, place)
+    return made("stolen-right-key", 12, place / "day", tokens=300), place / "day"
+
+
+def long_day(directory: Path) -> Scenario:
+    """A day with forged tokens and segments enough to take some away; made once, and copied."""
+    one, place = _kept()
+    shutil.copytree(place, directory)
     return one
 
 

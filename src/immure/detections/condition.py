@@ -10,17 +10,19 @@ test of it but ``missing``; ``not`` turns what is left around, also for such a r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from immure.detections.engine import quoted
 from immure.detections.errors import RuleError
+from immure.detections.records import Sort
 
 Value: TypeAlias = str | int | float | bool
 Test = Literal["is", "contains", "starts", "ends", "matches", "above", "below", "missing"]
 _TESTS: Final[tuple[Test, ...]] = get_args(Test)
 _MOST_DEPTH: Final = 20
+_MOST_NUMBER: Final = 1 << 63
 _FIELD: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
@@ -126,6 +128,8 @@ def _values(test: Test, values: Sequence[Any]) -> tuple[Value, ...]:
         wanted = (int, float)
     elif test == "missing":
         wanted = (bool,)
+    if any(isinstance(one, (int, float)) and not -_MOST_NUMBER < one < _MOST_NUMBER for one in values):
+        raise RuleError(f"{test} of a condition has a number that no column can have")
     if (
         not values
         or any(type(one) not in wanted for one in values)
@@ -145,15 +149,39 @@ def _check_pattern(pattern: str) -> None:
         raise RuleError(f"matches of a condition is no regular expression: {error}") from None
 
 
-def fields_of(condition: Condition) -> Iterator[str]:
-    """Names of all fields of a condition."""
+def tests_of(condition: Condition) -> Iterator[Field]:
+    """All tests of a condition."""
     if isinstance(condition, Field):
-        yield condition.name
+        yield condition
     elif isinstance(condition, Not):
-        yield from fields_of(condition.part)
+        yield from tests_of(condition.part)
     else:
         for part in condition.parts:
-            yield from fields_of(part)
+            yield from tests_of(part)
+
+
+def fields_of(condition: Condition) -> Iterator[str]:
+    """Names of all fields of a condition."""
+    return (test.name for test in tests_of(condition))
+
+
+def check_sorts(condition: Condition, sorts: Mapping[str, Sort]) -> None:
+    """See that nothing is asked of a column that it cannot answer.
+
+    Args:
+        sorts: what each column holds.
+
+    Raises:
+        RuleError: a text is looked for in a number, or the like.
+    """
+    for test in tests_of(condition):
+        sort = sorts[test.name]
+        for value in test.values if test.test != "missing" else ():
+            wanted = "flag" if isinstance(value, bool) else "text" if isinstance(value, str) else "number"
+            if sort != wanted:
+                raise RuleError(
+                    f"{test.name} is a {sort}, and is held against a {wanted}: {str(value)[:64]!a}"
+                )
 
 
 def to_plain(condition: Condition) -> dict[str, Any]:

@@ -21,7 +21,8 @@ _HEAD: Final = """\
 --   accepted    Parquet of acceptances, as "immure detect run --state" keeps them in parts/
 --   issued      segments, as "immure ledger export" writes them; hold them against the log before
 --               ("immure ledger verify --segments"): this query believes them
---   watermarks  iss, known_from, watermark: from "immure detect run --format json", member issuers
+--   watermarks  iss, known_from, watermark, a row for each issuer: from "immure detect run --format json",
+--               member issuers
 --   gaps        iss, gap_from, gap_to: likewise
 -- One window of iat needs no more than the same window of the ledger: N windows are N machines.
 """

@@ -25,7 +25,7 @@ from immure.detections.reconcile_sql import (
     missing_sql,
     untimed_sql,
 )
-from immure.detections.windows import ROWS, Group, cut, footers
+from immure.detections.windows import ROWS, Group, cut, footers, split
 
 #: Before and after all times that a token can state.
 _FIRST, _LAST = -(1 << 62), 1 << 62
@@ -79,6 +79,7 @@ def reconcile(
     files = sorted({path for side in sides.values() for path in side.files})
     theirs, mine = _Files(files), _Files(accepted)
     ends = _ends(cut(_within(theirs.groups(), mine.groups()), most=rows))
+    ends = split(ends, mine.groups(), most=2 * rows)
     names = count(0)
     for number, bounds in enumerate(pairwise(ends), start=1):
         if found := mine.meet(*bounds):
@@ -86,8 +87,7 @@ def reconcile(
         if told is not None:
             told(number, len(ends) - 1)
     engine.files("accepted", accepted)
-    engine.run(f"CREATE OR REPLACE TEMP TABLE judged AS {untimed_sql()}")
-    _write(engine, made, target(next(names)))
+    _write(engine, made, untimed_sql(), target(next(names)))
     return made
 
 
@@ -138,34 +138,32 @@ def _window(
     (bare,) = engine.one(bare_ones_sql(*bounds))
     made.windows += 1
     if named:
-        _judge(engine, missing_sql(*bounds))
-        made.verdicts["issued"] += named - _write(engine, made, target())
-    if bare:
-        _judge(engine, bare_sql(*bounds))
-        if _copy(engine, path := target()):
-            made.bare.append(path)
+        found = _missing(engine, missing_sql(*bounds))
+        made.verdicts["issued"] += named - (found and _write(engine, made, judged_sql("missing"), target()))
+    if bare and _missing(engine, bare_sql(*bounds)):
+        made.bare.append(target())
+        _copy(engine, judged_sql("missing"), made.bare[-1])
+    engine.run("DROP TABLE IF EXISTS missing")
 
 
-def _judge(engine: Engine, missing: str) -> None:
-    """The table ``judged``: tokens that were not found, each with its verdict."""
-    engine.run(f"CREATE OR REPLACE TEMP TABLE missing AS {missing}")
-    engine.run(f"CREATE OR REPLACE TEMP TABLE judged AS {judged_sql('missing')}")
-    engine.run("DROP TABLE missing")
+def _missing(engine: Engine, sql: str) -> int:
+    """The table ``missing``: tokens that were not found. Returns how many rows it has."""
+    engine.run(f"CREATE OR REPLACE TEMP TABLE missing AS {sql}")
+    return int(engine.one("SELECT count(*) FROM missing")[0])
 
 
-def _copy(engine: Engine, target: Path) -> bool:
-    """Write the table ``judged`` down, if there is anything in it."""
-    (rows,) = engine.one("SELECT count(*) FROM judged")
-    if rows:
-        engine.run(f"COPY judged TO {quoted(str(target))} (FORMAT parquet, COMPRESSION zstd)")
-    return bool(rows)
+def _copy(engine: Engine, sql: str, target: Path) -> None:
+    engine.run(f"COPY ({sql}) TO {quoted(str(target))} (FORMAT parquet, COMPRESSION zstd)")
 
 
-def _write(engine: Engine, made: Reconciled, target: Path) -> int:
-    """Write the table ``judged`` down, and count its verdicts."""
-    if not _copy(engine, target):
+def _write(engine: Engine, made: Reconciled, sql: str, target: Path) -> int:
+    """Write the rows of an answer down, and count their verdicts, those that came twice once."""
+    _copy(engine, sql, target)
+    source = f"read_parquet({quoted(str(target))})"
+    counts = dict(engine.rows(f"SELECT finding, count(DISTINCT record_id) FROM {source} GROUP BY finding"))  # noqa: S608
+    if not counts:
+        target.unlink(missing_ok=True)
         return 0
-    counts = dict(engine.rows("SELECT finding, count(DISTINCT record_id) FROM judged GROUP BY finding"))
     assert counts.keys() <= VERDICTS.keys()  # noqa: S101 - the SQL has no others
     made.verdicts.update(counts)
     made.files.append(target)

@@ -5,7 +5,8 @@ It is written against five tables:
 ==============  ======================================================================================
 ``accepted``    the columns of an acceptance (:mod:`immure.detections.records`)
 ``issued``      rows of the ledger: ``digest``, ``iss``, ``iat``; none that were put in afterwards
-``watermarks``  ``iss``, ``known_from``, ``watermark``: of ``known_from <= iat < watermark`` all is known
+``watermarks``  ``iss``, ``known_from``, ``watermark``: of ``known_from <= iat < watermark`` all is known;
+                a row for each issuer
 ``gaps``        ``iss``, ``gap_from``, ``gap_to``: of ``gap_from <= iat < gap_to`` rows were lost
 ``window``      nothing: ``{low}`` and ``{high}`` stand for the first second and the one after the last
 ==============  ======================================================================================
@@ -59,18 +60,15 @@ WHERE a.verdict = 'accepted' AND a.digest IS NULL AND a.iss IS NOT NULL AND a.su
 #: What is to be said of them.
 _JUDGED: Final = """\
 SELECT m.*,
-       CASE WHEN NOT EXISTS (SELECT 1 FROM watermarks w WHERE w.iss = m.iss)
-              THEN 'unknown'
-            WHEN EXISTS (SELECT 1 FROM watermarks w WHERE w.iss = m.iss AND w.watermark <= m.iat)
-              THEN 'not-yet-known'
+       CASE WHEN w.iss IS NULL THEN 'unknown'
+            WHEN w.watermark <= m.iat THEN 'not-yet-known'
             WHEN EXISTS (SELECT 1 FROM gaps g
                          WHERE g.iss = m.iss AND g.gap_from <= m.iat AND m.iat < g.gap_to)
               THEN 'ledger-gap'
-            WHEN EXISTS (SELECT 1 FROM watermarks w WHERE w.iss = m.iss AND m.iat < w.known_from)
-              THEN 'unknown'
+            WHEN m.iat < w.known_from THEN 'unknown'
             ELSE 'forged'
        END AS finding
-FROM {missing} m"""
+FROM {missing} m LEFT JOIN watermarks w ON w.iss = m.iss"""
 
 #: Accepted tokens of which too little is written down to look them up.
 UNTIMED: Final = """\

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 Kind = Literal["acceptance", "issued", "mail", "signin"]
+Sort = Literal["text", "number", "flag", "list", "time", "bytes"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 
@@ -231,6 +232,15 @@ def kind_of(record: Record) -> Kind:
 def columns(kind: Kind) -> tuple[str, ...]:
     """Names of the columns of a kind, in order: those of its struct."""
     return tuple(STRUCTS[kind].__struct_fields__)
+
+
+def sort_of(name: str) -> Sort:
+    """What a column holds, in any kind of records."""
+    if name in ("time", "digest"):
+        return "time" if name == "time" else "bytes"
+    return (
+        "flag" if name in _FLAGS else "number" if name in _NUMBERS else "list" if name in _LISTS else "text"
+    )
 
 
 def schema(kind: Kind) -> pyarrow.Schema:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Literal, get_args
 
-from immure.detections.condition import Condition, fields_of, from_plain
+from immure.detections.condition import Condition, check_sorts, fields_of, from_plain
 from immure.detections.errors import RuleError
 from immure.detections.finding import SEVERITIES, Severity
-from immure.detections.records import Kind, columns
+from immure.detections.records import Kind, Sort, columns, sort_of
 
 RuleKind = Literal["row", "first-seen", "volume", "reconciliation", "weak", "ledger", "counter"]
 KINDS: Final[tuple[RuleKind, ...]] = get_args(RuleKind)
@@ -44,6 +44,9 @@ KEY_FACTS: Final = {
 }
 #: Columns that mailbox records have beside their own: the network of the address.
 MAIL_FACTS: Final = {"network": "VARCHAR"}
+_SORTS: Final[dict[str, Sort]] = {
+    "BOOLEAN": "flag", "VARCHAR": "text", "BIGINT": "number", "DOUBLE": "number",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,15 +76,26 @@ class Rule:
 
     def __post_init__(self) -> None:
         if self.kind in _SQL_KINDS:
-            if self.kind == "row" and (self.where is None) == (not self.sql):
+            if self.kind == "row" and self.where is None and not self.sql:
                 raise RuleError("a rule over rows has either where or sql", path=self.origin or self.id)
+            if self.where is not None and self.sql:
+                raise RuleError("a rule has either where or sql, not both", path=self.origin or self.id)
             unknown = (set(self.by) | set(fields_of(self.where) if self.where else ())) - self.columns
             if unknown:
                 raise RuleError(f"no column {min(unknown)!a} of {self.about}", path=self.origin or self.id)
+            if self.where is not None:
+                self._check_sorts(self.where)
             if not self.by:
                 raise RuleError("by names what makes two findings one", path=self.origin or self.id)
         elif self.where is not None or self.sql:
             raise RuleError(f"a rule of kind {self.kind} has no condition", path=self.origin or self.id)
+
+    def _check_sorts(self, where: Condition) -> None:
+        more = {name: _SORTS[sort] for name, sort in {**KEY_FACTS, **MAIL_FACTS}.items()}
+        try:
+            check_sorts(where, {name: more.get(name) or sort_of(name) for name in self.columns})
+        except RuleError as error:
+            raise RuleError(error.reason, path=self.origin or self.id) from None
 
     @cached_property
     def columns(self) -> frozenset[str]:

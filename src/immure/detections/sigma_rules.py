@@ -18,7 +18,7 @@ from immure.detections.condition import Condition, Every, Field, Not, Some, Valu
 from immure.detections.errors import SigmaError
 from immure.detections.finding import SEVERITIES, Severity
 from immure.detections.libraries import library
-from immure.detections.records import Kind, columns
+from immure.detections.records import Kind, columns, sort_of
 from immure.detections.rule import MAIL_FACTS, Rule
 
 #: What a rule is about, as ``logsource`` of Sigma has it.
@@ -214,7 +214,8 @@ class _Importer:
         if isinstance(value, types.SigmaString):
             return self._string(name, value)
         if isinstance(value, types.SigmaNumber):
-            return Field(name, "is", (value.number,))
+            number = value.number  # codes of errors are texts with us
+            return Field(name, "is", (str(number) if sort_of(name) == "text" else number,))
         if isinstance(value, types.SigmaBool):
             return Field(name, "is", (value.boolean,))
         if isinstance(value, types.SigmaNull):

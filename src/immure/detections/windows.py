@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -63,3 +64,27 @@ def cut(groups: Sequence[Group], *, most: int = ROWS) -> list[int]:
     if top > ends[-1]:
         ends.append(top)
     return ends
+
+
+def split(ends: Sequence[int], groups: Sequence[Group], *, most: int) -> list[int]:
+    """Boundaries, and more where the other side would have more than ``most`` rows between two.
+
+    Those of one second stay together. Cut is at the least value of a group: a group of which somebody has
+    chosen the greatest does not take all that follows into its window.
+
+    Args:
+        ends: as of :func:`cut`.
+        groups: row groups of the other side.
+    """
+    begin: Counter[int] = Counter()
+    for least, _, rows in groups:
+        begin[least] += rows
+    made, number, held = set(ends), 0, 0
+    for least, rows in sorted(begin.items()):
+        while number < len(ends) and ends[number] <= least:
+            number, held = number + 1, 0
+        if held and held + rows > most and 0 < number < len(ends):
+            made.add(least)
+            held = 0
+        held += rows
+    return sorted(made)

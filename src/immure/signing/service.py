@@ -23,10 +23,12 @@ from immure.custody import open_signer
 from immure.custody.note_signer import NoteSigner
 from immure.errors import ImmureError, SignerError, UsageError
 from immure.introspection.journal import Journal
+from immure.ledger.errors import LedgerError
 from immure.ledger.ledger import Ledger
 from immure.ledger.opening import open_ledger
 from immure.ledger.sealing import Sealer
 from immure.ledger.store import LedgerStore
+from immure.ledger.witnesses import Witnesses, parse_place
 from immure.registry.opening import open_store
 from immure.registry.store import Store
 from immure.signing.app import SigningApp
@@ -57,6 +59,8 @@ _FIXED: Final = (
     "ledger",
     "ledger_log",
     "log_key",
+    "witnesses",
+    "witness_quorum",
     "state",
     "custody",
     "custody_seconds",
@@ -281,7 +285,14 @@ def _sealer(settings: Settings, store: LedgerStore, time: clock.Clock) -> Sealer
     origin = AuditLog.open(settings.ledger_log, check=False).origin
     signer = NoteSigner(origin, open_signer(settings.log_key))
     log = AuditLog.open(settings.ledger_log, signer=signer, check=False)
-    return Sealer(store, log, time=time)
+    witnesses = None
+    if settings.witnesses:
+        try:
+            places = [parse_place(line) for line in settings.witnesses]
+            witnesses = Witnesses(places, quorum=settings.witness_quorum)
+        except LedgerError as error:
+            raise UsageError(f"ledger.witnesses: {error.reason}") from error
+    return Sealer(store, log, time=time, witnesses=witnesses)
 
 
 def set_up(settings: Settings, *, origin: str) -> str | None:

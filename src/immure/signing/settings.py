@@ -142,6 +142,8 @@ class Settings:
         state: place of what must be remembered: codes, refresh tokens, what was revoked.
         custody: URI of the private keys.
         log_key: URI of the key that signs the ledger's log; None if another process closes batches.
+        witnesses: who is asked to sign that log after each batch: lines of a key and a URL.
+        witness_quorum: how many of them must have signed; None means all.
         listen: where the service is.
         certificate_header: header in which a proxy on this machine hands on the client's TLS certificate.
         users: file of those who may sign in (:mod:`immure.signing.users`); None if nobody may.
@@ -161,6 +163,8 @@ class Settings:
     custody: str
     ledger_log: Path | None = None
     log_key: str | None = None
+    witnesses: tuple[str, ...] = ()
+    witness_quorum: int | None = None
     listen: Listen = field(default_factory=Listen)
     certificate_header: str | None = None
     users: Path | None = None
@@ -177,6 +181,10 @@ class Settings:
             raise UsageError("users: somebody must be able to sign in where a client has authorization_code")
         if (self.log_key is None) != (self.ledger_log is None):
             raise UsageError("ledger: its log needs a directory and a key")
+        if self.witnesses and self.log_key is None:
+            raise UsageError("ledger: witnesses sign its log, which another process writes: name them there")
+        if self.witness_quorum is not None and not self.witnesses:
+            raise UsageError("ledger: witness_quorum is of witnesses, and none is named")
         if self.listen.workers > 1 and self.custody.startswith("keyholder:"):
             raise UsageError(
                 "listen: workers cannot have one key file open each; let immure keyholder serve hold it, with"

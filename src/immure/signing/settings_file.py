@@ -85,6 +85,8 @@ def _settings(table: Table, beside: Path) -> Settings:
         "ledger": _place(ledger.text("place"), beside),
         "ledger_log": None if log is None else beside / log,
         "log_key": None if log_key is None else _uri(log_key, beside),
+        "witnesses": tuple(ledger.texts("witnesses")),
+        "witness_quorum": ledger.number("witness_quorum", 0, 0, 32) or None,
         "state": _place(table.text("state"), beside),
         "custody": _uri(table.text("custody"), beside),
         "listen": _listen(listening, beside),

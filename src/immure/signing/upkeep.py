@@ -18,6 +18,7 @@ from immure import clock
 from immure.errors import ImmureError
 from immure.ledger.errors import SealingBusyError
 from immure.ledger.sealing import Sealer
+from immure.ledger.witnesses import Asked
 from immure.registry.errors import RegistryError
 from immure.registry.record import KeyRecord
 from immure.registry.state import KeyState
@@ -77,6 +78,7 @@ class Upkeep:
         self._rotating = threading.Lock()
         self._led_since: float | None = None
         self._beaten: float | None = None
+        self._witnessed = ""
 
     def work(self) -> Iterator[Coroutine[None, None, None]]:
         """What is done all the time; each for itself, so that none waits for another that is stuck."""
@@ -166,10 +168,20 @@ class Upkeep:
             for batch in self._sealer.seal_all():
                 words = {"issuer": batch.issuer, "number": batch.number, "last": batch.last}
                 self._observer.journal.write("batch", **words)
+            self._note(self._sealer.ask_witnesses())
         except SealingBusyError:
             return  # another process of this service does it
         except ImmureError as error:
             self._observer.failed("sealing", error)
+
+    def _note(self, asked: Asked | None) -> None:
+        """Say once what the witnesses of the log say, and again when they say something else."""
+        if asked is None or asked.state == self._witnessed:
+            return
+        self._witnessed = asked.state
+        self._observer.journal.write("witnesses", state=asked.state, reason=asked.words())
+        if not asked.enough:
+            self._observer.metrics.failed(f"ledger-{asked.state}")
 
     def sweep(self) -> None:
         """Forget what has run out."""
