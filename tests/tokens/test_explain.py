@@ -18,6 +18,9 @@ def failures(made):
     return [row.code for row in made.rows if row.outcome is Outcome.FAIL]
 
 
+OTHER_SIGNATURE = GOOD[:-2] + ("AA" if GOOD[-2:] != "AA" else "BA")
+
+
 def test_of_a_good_token_every_rule_passes():
     made = explain(validator(), GOOD, audience=MAIL)
     assert made.accepted
@@ -39,7 +42,7 @@ def test_it_goes_on_behind_the_first_failure():
         pytest.param("", "token-form", 1, id="nothing"),
         pytest.param("\ud800", "token-form", 1, id="half-a-character"),
         pytest.param("!" + GOOD, "token-base64", 6, id="no-header"),
-        pytest.param(GOOD[:-2] + ("AA" if GOOD[-2:] != "AA" else "BA"), "token-signature", 25, id="signature"),
+        pytest.param(OTHER_SIGNATURE, "token-signature", 25, id="signature"),
         pytest.param(Mint().token(iss="x"), "token-issuer", 6, id="issuer"),
         pytest.param(Mint().token(exp="x"), "claim-type", 11, id="type"),
         pytest.param(Mint(key="Ed448").token(), "key-unknown", 7, id="key"),

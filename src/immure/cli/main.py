@@ -56,7 +56,7 @@ COMMANDS = {
     ),
     "mail": Entry("immure.cli.mail", "mail", "Set up and check a mail server that takes scoped tokens only."),
     "detect": Entry("immure.cli.detect", "detect", "Find tokens that were accepted and never issued."),
-    "replay": Entry("immure.cli.replay", "replay", "Act an incident out against the real parts, on this machine."),
+    "replay": Entry("immure.cli.replay", "replay", "Act an incident out against the real parts."),
     "ledger": Entry("immure.cli.ledger", "ledger", "Keep and verify the ledger of tokens that were issued."),
     "log": Entry("immure.cli.log", "log", "Show and verify the log of decisions."),
     "completion": Entry("immure.cli.completion", "completion", "Print a completion script for your shell."),
