@@ -13,8 +13,8 @@ from immure.cli import main
 from immure.replay import matrix, stage
 from immure.replay.errors import ReplayError
 from immure.replay.matrix import WorldName
+from immure.replay.options import Options
 from immure.replay.record import Narrator, Outcome
-from immure.replay.stage import Options
 from replay import canned
 
 Captured = pytest.CaptureFixture[str]
@@ -121,6 +121,7 @@ def test_quiet(tmp_path: Path, capsys: Captured) -> None:
         (["storm-0558", "-o", "report.pdf"], 2, "--format is needed"),
         (["storm-0558", "-o", "/nowhere/report.html"], 2, "cannot write the report"),
         (["storm-0558", "--mail", "exchange"], 2, "'exchange' is not one of"),
+        (["storm-0558", "--custody", "paper"], 2, "'paper' is not one of"),
         (["storm-0558", "--require-real"], 3, "there is no Dovecot here"),
     ],
 )
@@ -129,6 +130,20 @@ def test_what_cannot_be_done(arguments: list[str], code: int, words: str, capsys
     captured = capsys.readouterr()
     assert words in captured.err
     assert "Traceback" not in captured.err
+
+
+def test_what_keeps_the_key_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Options] = []
+
+    class Noting(CannedStage):
+        def __init__(self, scenario: Any, options: Options) -> None:
+            super().__init__(scenario, options)
+            given.append(options)
+
+    monkeypatch.setattr(stage, "Stage", Noting)
+    assert immure("storm-0558", "--quiet", "--custody", "pkcs11") == 0
+    assert immure("storm-0558", "--quiet") == 0
+    assert [one.custody for one in given] == ["pkcs11", "auto"]
 
 
 def test_the_list(capsys: Captured) -> None:

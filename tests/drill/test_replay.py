@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,11 +16,14 @@ import pytest
 
 from immure.replay.controls import CONTROLS
 from immure.replay.matrix import WorldName, worlds
+from immure.replay.options import CustodyKind, Options
 from immure.replay.playing import play
 from immure.replay.record import Outcome
 from immure.replay.scenario import names, read_scenario
-from immure.replay.stage import Options, Stage
+from immure.replay.soft_token import why_not
+from immure.replay.stage import Stage
 
+SABOTAGE = Path(__file__).parents[1] / "replay" / "sabotage"
 pytestmark = [pytest.mark.drill, pytest.mark.real]
 CELLS = [(name, world) for name in names() for world in worlds(read_scenario(name))]
 
@@ -52,6 +56,36 @@ def test_a_cell_of_the_matrix(name: str, world: WorldName, stages: dict[str, Sta
         assert outcome.broken_by in scenario.links[outcome.broke_at - 1].controls
     assert outcome.is_as_expected
     assert outcome.proofs
+    if "gate" in world.controls:
+        assert any(" of the gate, in a log that verifies" in proof for proof in outcome.proofs)
+    if "ledger" in world.controls:
+        assert outcome.reconciled_by == "detect"
+    if "custody" in scenario.controls:
+        assert outcome.custody == (stages[name].custody if "custody" in world.controls else "file")
+
+
+def test_a_check_of_key_scope_that_accepts_everything_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loaded by the doorkeeper's process, into the very checks that the policy runs."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(SABOTAGE), os.environ.get("PYTHONPATH", "")]))
+    with Stage(read_scenario("storm-0558"), Options()) as stage:
+        outcome = play(stage, frozenset({"key-scope"}))
+    assert outcome.reading.mailboxes == 25
+    assert not outcome.is_as_expected
+
+
+@pytest.mark.parametrize("custody", ["pkcs11", "keyholder"])
+def test_custody_alone(custody: CustodyKind) -> None:
+    why = why_not(tempfile.gettempdir())
+    if custody == "pkcs11" and why is not None:
+        pytest.skip(f"NOT TESTED: {why}")
+    with Stage(read_scenario("storm-0558"), Options(custody=custody)) as stage:
+        outcome = play(stage, frozenset({"custody"}))
+        assert any("key holder stands in" in words for words in stage.stands_in) == (custody == "keyholder")
+    assert (outcome.broke_at, outcome.broken_by) == (1, "custody")
+    assert outcome.custody == custody
+    assert outcome.dump is not None
+    assert outcome.dump.findings == []
+    assert outcome.is_as_expected
 
 
 def _check_proofs(outcome: Outcome, noticing: set[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from immure.dumps.dump import Region
 from immure.keymaterial.key import Origin, PublicKey, RsaNumbers
+from immure.replay.issuers import CUSTODIES
 from immure.replay.matrix import Played, WorldName, worlds
 from immure.replay.record import Notice, Outcome, Reading, Tale
 from immure.replay.scenario import Scenario, read_scenario
@@ -41,7 +42,9 @@ def outcome(world: WorldName, scenario: Scenario = STORM, *, sham: str | None = 
         control = next(name for name in scenario.links[link - 1].controls if name in working)
         tale.break_by(control, "it holds")
     tale.proofs.append("what is proved")
-    tale.parts.append("a part")
+    tale.custody = "pkcs11" if "custody" in world.controls else "file"
+    tale.reconciled_by = "detect" if "ledger" in world.controls else None
+    tale.parts += ["a part", f"custody: {CUSTODIES[tale.custody]}"]
     return tale.outcome()
 
 

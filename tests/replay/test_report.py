@@ -72,6 +72,9 @@ def test_what_the_page_shows() -> None:
     assert "The mail of 25 organizations was read, and nobody knows." in text
     assert "Not built yet, and never counted as passed: access" in text
     assert f"Not the real thing here: {STANDS_IN[0]}" in text
+    assert text.count("custody: the key is in files, and in the memory of the front end") == 1
+    assert text.count("custody: a PKCS#11 token has the key: SoftHSM2 behind p11-kit server") == 1
+    assert text.count("a part<") == 1  # of both worlds
 
 
 def test_the_page_of_a_matrix_has_a_row_for_each_world() -> None:
@@ -92,6 +95,8 @@ def test_the_document() -> None:
     first, last = made["worlds"]  # type: ignore[misc]
     assert (first["name"], first["mailboxes_read"], first["broke_at"]) == ("as in 2023", 25, None)
     assert (last["name"], last["mailboxes_read"], last["broke_at"]) == ("all controls", 0, 1)
+    assert (first["custody"], first["reconciled_by"]) == ("file", None)
+    assert (last["custody"], last["reconciled_by"]) == ("pkcs11", "detect")
     assert document(matrix(sham="scan"))["as_expected"] is False
 
 

@@ -65,6 +65,13 @@ Exit codes:
     show_default=True,
     help="The mail system; auto takes Dovecot where it is installed.",
 )
+@click.option(
+    "--custody",
+    type=click.Choice(("auto", "pkcs11", "keyholder")),
+    default="auto",
+    show_default=True,
+    help="What keeps the key with that control on; auto takes SoftHSM2 behind p11-kit server where both are.",
+)
 @click.option("--require-real", is_flag=True, help="Refuse whatever would stand in for a real part.")
 @click.option(
     "--directory",
@@ -98,6 +105,7 @@ def replay(
     none: bool,
     matrix: bool,
     mail: Any,
+    custody: Any,
     require_real: bool,
     directory: str | None,
     keep: bool,
@@ -106,8 +114,9 @@ def replay(
     quiet: bool,
 ) -> int:
     """Act an incident out against the real parts, and see which controls break it."""
+    from immure.replay.options import Options
     from immure.replay.scenario import read_scenario
-    from immure.replay.stage import Options, Stage
+    from immure.replay.stage import Stage
 
     if listing:
         return _list()
@@ -121,7 +130,7 @@ def replay(
     read = read_scenario(scenario)
     wanted = _worlds(read, with_=_names(with_), without=_names(without), none=none, matrix=matrix)
     tells = not quiet and (form == "terminal" or output is not None)
-    with _ended_by_signals(), Stage(read, Options(mail, require_real, directory, keep)) as stage:
+    with _ended_by_signals(), Stage(read, Options(mail, require_real, directory, keep, custody)) as stage:
         if keep:
             say(f"rooms and dumps are in {stage.top}")
         played = _play(stage, wanted, tells=tells)

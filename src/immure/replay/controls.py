@@ -39,7 +39,7 @@ class Control:
 _ALL: Final = (
     Control(
         "custody",
-        "the key holder, a process of its own, has the key",
+        "a process of its own has the key: a token, or the key holder",
         "the key is in the memory of the front end",
     ),
     Control(

@@ -16,17 +16,27 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+from immure.auditlog.note import NoteKey, parse_vkey
 from immure.errors import ImmureError
 from immure.replay.errors import ReplayError
 from immure.replay.identity import Directory
 from immure.replay.program import LOOPBACK, Program, children, immure, runs
 from immure.replay.scenario import Organization
+from immure.replay.soft_token import WORDS as TOKEN_WORDS
+from immure.replay.soft_token import SoftToken
 from immure.signing.service import set_up
 from immure.signing.settings import Settings
 from immure.signing.settings_file import read_settings
 
+#: What has the private keys: files that the front end reads, the key holder, or a PKCS#11 token.
+Custody = Literal["file", "keyholder", "pkcs11"]
+CUSTODIES: Final[dict[Custody, str]] = {
+    "file": "the key is in files, and in the memory of the front end",
+    "keyholder": "the key holder, a process of its own, has the key",
+    "pkcs11": f"a PKCS#11 token has the key: {TOKEN_WORDS}",
+}
 CONSUMER: Final = "consumer"
 ENTERPRISE: Final = "enterprise"
 CHAT: Final = "https://chat.example"
@@ -38,6 +48,7 @@ _AUDIENCES: Final = {CONSUMER: CHAT, ENTERPRISE: MAIL}
 #: A key that signs for ten years, and one whose month is two seconds long.
 _NEVER: Final = "keys.lifetime_seconds = 315360000"
 _OFTEN: Final = "keys.lifetime_seconds = 2\nkeys.announce_seconds = 1\nkeys.overlap_seconds = 1"
+_HOLDER: Final = "keyholder:holder/keys.sealed?pin-source=pin"
 _SHORT: Final = "access_token_seconds = 1\nid_token_seconds = 1"
 
 
@@ -49,19 +60,22 @@ class Issuer:
         kind: whose it is: consumers' or enterprises'.
         room: its directory.
         port: where it listens.
-        keeps_keys_apart: whether the key holder has them, or the front end.
+        custody: what has its keys.
         rotates: whether keys are replaced on time.
         may_dump: whether its front end may leave a core.
+        log_key: with which the log of its ledger is verified; there once it is prepared.
     """
 
     kind: str
     room: Path
     port: int
-    keeps_keys_apart: bool = True
+    custody: Custody = "keyholder"
     rotates: bool = False
     may_dump: bool = False
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     program: Program | None = None
+    soft_token: SoftToken | None = None
+    log_key: NoteKey | None = None
 
     @property
     def url(self) -> str:
@@ -78,6 +92,16 @@ class Issuer:
         """What it has issued."""
         return self.room / "ledger.db"
 
+    @property
+    def ledger_log(self) -> Path:
+        """The signed log of that."""
+        return self.room / "ledger-log"
+
+    @property
+    def registry(self) -> Path:
+        """Its keys, and what they may sign for."""
+        return self.room / "keys.db"
+
     def prepare(self, organizations: Sequence[Organization] = ()) -> None:
         """Make keys, registry and ledger; for enterprises, everybody's identity provider is trusted.
 
@@ -90,10 +114,14 @@ class Issuer:
             (self.room / "pin").touch(mode=0o600)
             (self.room / "pin").write_text(secrets.token_urlsafe(18) + "\n", encoding="ascii")
             generate(self.room / "log.key", "EdDSA")
+            if self.custody == "pkcs11":
+                self.soft_token = SoftToken(self.room, self.room / "pin")
+                self.soft_token.start()
             (self.room / "signing.toml").write_text(self._settings(organizations), encoding="utf-8")
             settings = read_settings(self.room / "signing.toml")
-            set_up(settings, origin=f"replay.example/{self.kind}")
-            if self.keeps_keys_apart:
+            vkey = set_up(settings, origin=f"replay.example/{self.kind}")
+            self.log_key = None if vkey is None else parse_vkey(vkey)
+            if self.custody == "keyholder":
                 _first_key(settings, self.room)
         except (ImmureError, OSError) as error:
             raise ReplayError(f"the {self.kind} issuer cannot be set up: {error}") from error
@@ -103,7 +131,8 @@ class Issuer:
         words = immure("serve", "signing", "--config", "signing.toml")
         if self.may_dump:
             words = [words[0], "-m", "immure.replay.signer_process", "signing.toml"]
-        self.program = Program(words, log=self.room / "journal.jsonl", directory=self.room)
+        known = {} if self.soft_token is None else self.soft_token.environment
+        self.program = Program(words, log=self.room / "journal.jsonl", directory=self.room, environment=known)
 
     def wait(self) -> None:
         """Until it gives out tokens; raises ReplayError if it never does."""
@@ -113,6 +142,8 @@ class Issuer:
         """End it."""
         if self.program is not None:
             self.program.stop()
+        if self.soft_token is not None:
+            self.soft_token.stop()
 
     def front_end(self, not_pid: int = 0) -> int:
         """The process that speaks with clients; 0 if there is none just now."""
@@ -157,9 +188,9 @@ class Issuer:
 
     @property
     def _custody(self) -> str:
-        return (
-            "keyholder:holder/keys.sealed?pin-source=pin" if self.keeps_keys_apart else "file+unsafe:custody"
-        )
+        if self.soft_token is not None:
+            return self.soft_token.custody
+        return "file+unsafe:custody" if self.custody == "file" else _HOLDER
 
     def _settings(self, organizations: Sequence[Organization]) -> str:
         digest = hashlib.sha256(self.secret.encode()).hexdigest()

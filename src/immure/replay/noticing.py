@@ -1,4 +1,4 @@
-"""How somebody gets to know: the issuer, by its ledger; a customer, by the log of who opened their mail.
+"""How somebody gets to know: the issuer (:mod:`.reconciling`), and a customer by who opened their mail.
 
 Both look again and again while the attack goes on, as they would in life, and each says it once.
 """
@@ -9,62 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from immure.errors import ImmureError
-from immure.ledger.opening import open_ledger
-from immure.ledger.verdict import look_up
 from immure.replay.mail.system import Access
-from immure.tokens.acceptance.decision import Decision
-from immure.tokens.acceptance.reader import read_decisions
 
-_EVERY: Final = 0.25
-
-
-@dataclass
-class Reconciliation:
-    """Accepted tokens against issued ones, by the digest of what was signed.
-
-    ``never-issued`` may be said only of tokens from before the watermark of the ledger; until it has passed
-    them, nothing is said.
-
-    Args:
-        log: directory of the log of acceptances.
-        ledger: of the issuer that the tokens name.
-
-    Attributes:
-        forged: acceptances of tokens that were never issued.
-        issued: how many were.
-        waiting: how many the ledger cannot speak of yet.
-    """
-
-    log: Path
-    ledger: Path
-    forged: dict[bytes, Decision] = field(default_factory=dict)
-    issued: int = 0
-    waiting: int = 0
-
-    def look(self) -> str | None:
-        """Compare; what was found, in words, if anything was.
-
-        Raises:
-            ImmureError: log or ledger cannot be read.
-        """
-        self.issued = self.waiting = 0
-        with open_ledger(str(self.ledger)) as store:
-            for row in read_decisions(self.log, notice=lambda _: None):
-                if row.verdict != "accepted" or row.digest is None or row.digest in self.forged:
-                    continue
-                answer = look_up(store, row.digest, issuer=row.issuer, issued_at=row.issued_at)
-                self.issued += answer.verdict == "issued"
-                self.waiting += answer.verdict == "not-yet-known"
-                if answer.verdict == "never-issued":
-                    self.forged[row.digest] = row
-        if not self.forged:
-            return None
-        kids = sorted({row.kid or "?" for row in self.forged.values()})
-        return f"a token was accepted that the issuer has never issued, signed by {', '.join(kids)}"
+_EVERY: Final = 0.5
 
 
 @dataclass

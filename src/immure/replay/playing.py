@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 
 from immure.replay.acts import debugging, losing, mailing, reporting, taking
+from immure.replay.issuers import CUSTODIES
 from immure.replay.record import Narrator, Outcome, Tale
 from immure.replay.stage import Stage
 from immure.replay.world import World
@@ -26,12 +27,15 @@ def play(stage: Stage, controls: frozenset[str], narrator: Narrator = lambda _: 
     """
     tale = Tale(stage.scenario, controls, narrator)
     scene = stage.scene(custody=tale.has("custody"), rotation=tale.has("rotation"))
+    tale.custody = scene.issuer.custody
     world = World(stage, scene, tale, stage.room("world"), stage.room("debugging"))
     with world.ended:
         if not stage.options.keep:
             for room in (world.production, world.debugging):
                 world.ended.callback(shutil.rmtree, room, ignore_errors=True)
         losing.act(world)
+        if not tale.has("rotation"):  # else the keys that it trusts are still to change
+            mailing.begin(world)
         debugging.act(world)
         taking.act(world)
         mailing.act(world)
@@ -43,8 +47,11 @@ def play(stage: Stage, controls: frozenset[str], narrator: Narrator = lambda _: 
 def _parts(world: World) -> list[str]:
     mail = world.mail
     parts = [
-        "issuers, key holder, scanner, redactor, gate, validator, ledger and logs: Immure's own, as shipped",
+        "issuers, scanner, redactor, gate, validator, ledger and logs: Immure's own, as shipped",
     ]
+    parts.append(f"custody: {CUSTODIES[world.scene.issuer.custody]}")
+    if world.reconciliation is not None:
+        parts.append(f"reconciliation: {world.reconciliation.words}")
     if world.scene.how:
         parts.append(f"dump: {world.scene.how}")
     if mail is not None:

@@ -102,6 +102,15 @@ class Program:
             time.sleep(0.02)
         raise ReplayError(f"{self.name} does not listen: {self._tail()}", path=str(self.log))
 
+    def wait_for_file(self, path: Path, seconds: float = PATIENCE) -> None:
+        """Until something is there, such as its socket; raises ReplayError as :meth:`wait_for_page`."""
+        end = time.monotonic() + seconds
+        while not path.exists():
+            self._check_alive()
+            if time.monotonic() > end:
+                raise ReplayError(f"{self.name} does not begin: {self._tail()}", path=str(self.log))
+            time.sleep(0.02)
+
     def stop(self) -> None:
         """End it and what it started."""
         if self.process.poll() is None:

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from immure.replay.controls import CONTROLS
+from immure.replay.issuers import Custody
 from immure.replay.scenario import Link, Scenario
 from immure.scanning.finding import ImageReport
 
 #: ``failed``: the chain went through; ``broke``: it ended here; ``noticed``: it went through, and somebody
 #: knows; ``missing``: what would break it is not built yet; ``idle``: the chain had ended before.
 Status = Literal["failed", "broke", "noticed", "missing", "idle"]
+#: What held accepted tokens against issued ones: ``immure detect``, or the ledger alone.
+Reconciler = Literal["detect", "ledger"]
 #: Who does, or sees, something.
 Who = Literal["production", "debugging", "attacker", "mail", "issuer", "customer", "world"]
 
@@ -91,6 +94,8 @@ class Outcome:
         dump: what a search of the dump says, as it left production or would have left it; for its map.
         parts: which real parts took part, and what stood in for others.
         seconds: how long it took.
+        custody: what had the key.
+        reconciled_by: what looked for forged tokens; None if nobody did.
     """
 
     scenario: Scenario
@@ -105,6 +110,8 @@ class Outcome:
     dump: ImageReport | None
     parts: tuple[str, ...]
     seconds: float
+    custody: Custody = "file"
+    reconciled_by: Reconciler | None = None
 
     @property
     def is_as_expected(self) -> bool:
@@ -171,6 +178,8 @@ class Outcome:
                 {"seconds": round(one.at, 3), "link": one.link, "who": one.who, "what": one.words}
                 for one in self.moments
             ],
+            "custody": self.custody,
+            "reconciled_by": self.reconciled_by,
             "parts": list(self.parts),
             "seconds": round(self.seconds, 3),
         }
@@ -201,6 +210,8 @@ class Tale:
     dump: ImageReport | None = None
     proofs: list[str] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
+    custody: Custody = "file"
+    reconciled_by: Reconciler | None = None
 
     def has(self, control: str) -> bool:
         """Whether a control is on."""
@@ -247,6 +258,8 @@ class Tale:
             self.dump,
             tuple(self.parts),
             self.now,
+            self.custody,
+            self.reconciled_by,
         )
 
     def _result(self, link: Link, broke_at: int | None, broken_by: str | None) -> LinkResult:

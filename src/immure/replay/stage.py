@@ -12,11 +12,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from immure.errors import UsageError
 from immure.keymaterial.key import PublicKey
@@ -24,41 +24,23 @@ from immure.redact.options import RedactOptions
 from immure.redact.redactor import redact_file
 from immure.replay.crash import BY_KERNEL
 from immure.replay.crashing import COME_BACK, answers, crashed, publics_of, until
-from immure.replay.errors import ReplayError
 from immure.replay.identity import Directory
-from immure.replay.issuers import CONSUMER, ENTERPRISE, Issuer
+from immure.replay.issuers import CONSUMER, ENTERPRISE, Custody, Issuer
 from immure.replay.load import Load
-from immure.replay.mail import why_no_dovecot
+from immure.replay.options import Options, custody_kind, mail_kind
 from immure.replay.program import free_ports
 from immure.replay.publishing import Publisher
 from immure.replay.scenario import Scenario
 from immure.replay.searching import digest, search
+from immure.replay.soft_token import PLACE as TOKEN_PLACE
 from immure.scanning.finding import ScanReport
 
-MailKind = Literal["auto", "dovecot", "http"]
 #: Seconds in which a key whose month is two seconds long must be gone.
 _RETIRED: Final = 120.0
 #: What the services keep keys in, by custody.
-PLACES: Final = ("custody", "holder")
+PLACES: Final = ("custody", "holder", TOKEN_PLACE)
 #: Tokens that the signer gives out before it crashes.
 TOKENS: Final = 40
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to replay.
-
-    Attributes:
-        mail: which mail system; ``auto`` takes Dovecot where it is.
-        require_real: refuse whatever stands in for a real part.
-        directory: for what is made; the system's for temporary files by default.
-        keep: leave it there.
-    """
-
-    mail: MailKind = "auto"
-    require_real: bool = False
-    directory: str | None = None
-    keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,6 +81,7 @@ class Stage:
     Attributes:
         top: the directory of all rooms.
         mail: ``dovecot`` or ``http``.
+        custody: what keeps the key where that control is on: ``pkcs11`` or ``keyholder``.
         stands_in: what stands in for real parts here, in words; empty if nothing does.
     """
 
@@ -120,7 +103,9 @@ class Stage:
     def _open(self) -> None:
         if find_spec("uvicorn") is None:
             raise UsageError("the extra immure[serve] is not installed (uvicorn)")
-        self.mail, self.stands_in = _mail_kind(self.options)
+        self.mail, mail_words = mail_kind(self.options)
+        self.custody, custody_words = custody_kind(self.options, self.scenario)
+        self.stands_in = mail_words + custody_words
         self.top = Path(tempfile.mkdtemp(prefix="immure-replay-", dir=self.options.directory))
         self.top.chmod(0o711)  # Dovecot's processes have users of their own
         if not self.options.keep:
@@ -180,7 +165,7 @@ class Stage:
     # --- how it is done ---
 
     def _issuer(
-        self, kind: str, *, custody: bool = True, rotation: bool = False, may_dump: bool = False
+        self, kind: str, *, custody: Custody = "keyholder", rotation: bool = False, may_dump: bool = False
     ) -> Issuer:
         issuer = Issuer(kind, self.room("production"), free_ports(1)[0], custody, rotation, may_dump=may_dump)
         self._ended.callback(issuer.stop)
@@ -191,7 +176,12 @@ class Stage:
 
     def _made(self, *, custody: bool, rotation: bool) -> Scene:
         crashes = self.scenario.way == "dump"
-        issuer = self._issuer(self.scenario.lost, custody=custody, rotation=rotation, may_dump=crashes)
+        issuer = self._issuer(
+            self.scenario.lost,
+            custody=self.custody if custody else "file",
+            rotation=rotation,
+            may_dump=crashes,
+        )
         dump, how = None, ""
         with Load(issuer) as load:
             tokens = load.wait(TOKENS)
@@ -215,11 +205,12 @@ class Stage:
         """A copy of what the service has its keys in: the moment at which they are lost."""
         room = self.room("loot")
         for name in PLACES:
-            if (issuer.room / name).is_dir():
-                (room / name).mkdir()
-                for one in (issuer.room / name).iterdir():
+            for one in (issuer.room / name).rglob("*"):
+                target = room / one.relative_to(issuer.room)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with suppress(FileNotFoundError):  # a key that is destroyed just now is there for nobody
                     if one.is_file():
-                        shutil.copyfile(one, room / name / one.name)
+                        shutil.copyfile(one, target)
         return room
 
     def _note(self, how: str) -> None:
@@ -237,16 +228,3 @@ class Stage:
         began = time.monotonic()
         until(lambda: not scene.publisher.has(scene.lost_kid), _RETIRED, "the key is never retired")
         return time.monotonic() - began
-
-
-def _mail_kind(options: Options) -> tuple[str, tuple[str, ...]]:
-    why_not = why_no_dovecot()
-    if options.mail == "http" and options.require_real:
-        raise ReplayError("a mailbox over HTTP was asked for, and real parts only")
-    if options.mail == "http":
-        return "http", ("a mailbox over HTTP stands in for Dovecot, as was asked for",)
-    if why_not is None:
-        return "dovecot", ()
-    if options.mail == "dovecot" or options.require_real:
-        raise ReplayError(f"there is no Dovecot here: {why_not}")
-    return "http", (f"a mailbox over HTTP stands in for Dovecot: {why_not}",)

@@ -12,7 +12,8 @@ from typing import Any
 
 from immure.replay.gatehouse import Gatehouse
 from immure.replay.mail import MailSystem
-from immure.replay.noticing import CustomersRule, Reconciliation
+from immure.replay.noticing import CustomersRule
+from immure.replay.reconciling import Reconciliation
 from immure.replay.record import Tale
 from immure.replay.relying import Doorkeeper
 from immure.replay.stage import Scene, Stage

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from immure.replay.errors import ReplayError
+from immure.replay.issuers import CUSTODIES
 from immure.replay.stage import PLACES
 from immure.replay.world import World
 from immure.secret import Secret
@@ -101,5 +102,6 @@ def _break_if_sealed(world: World) -> None:
 
 def _say_load(world: World) -> None:
     scene = world.scene
-    words = f"{scene.issuer.kind} signer: {scene.tokens} tokens signed by {scene.lost_kid}"
+    custody = CUSTODIES[scene.issuer.custody]
+    words = f"{scene.issuer.kind} signer: {scene.tokens} tokens signed by {scene.lost_kid}; {custody}"
     world.tale.say(1, "production", words)

@@ -12,6 +12,7 @@ from immure.errors import ImmureError
 from immure.replay.acts.copying import by_repository, by_settings, from_host
 from immure.replay.errors import ReplayError
 from immure.replay.gatehouse import Gatehouse
+from immure.replay.issuers import CUSTODIES
 from immure.replay.searching import key_texts
 from immure.replay.world import World
 from immure.scanning.finding import ScanReport
@@ -32,7 +33,7 @@ def _by_dump(world: World) -> None:
     tale, scene = world.tale, world.scene
     if scene.dump is None:
         raise ReplayError("the signer was to crash, and did not")
-    custody = "the key holder has the key" if tale.has("custody") else "the key is in the front end's memory"
+    custody = CUSTODIES[scene.issuer.custody]
     tale.say(
         1,
         "production",

@@ -12,7 +12,8 @@ from immure.replay.errors import ReplayError
 from immure.replay.issuers import MAIL
 from immure.replay.mail import MailRefusedError, MailSystem, open_mail
 from immure.replay.mail.system import STRANGER, USERS, Access
-from immure.replay.noticing import CustomersRule, Reconciliation, Watchers
+from immure.replay.noticing import CustomersRule, Watchers
+from immure.replay.reconciling import reconciliation
 from immure.replay.record import Notice, Reading
 from immure.replay.relying import Doorkeeper
 from immure.replay.scenario import Organization
@@ -50,9 +51,10 @@ def act(world: World) -> None:
         raise ReplayError(f"{silent[0]} cannot look: {watchers.error}") from watchers.error
 
 
-def _open(world: World) -> None:
+def begin(world: World) -> None:
+    """Have the doorkeeper start; what it decides by does not change any more, but for the published keys."""
     tale, scene, scenario = world.tale, world.scene, world.tale.scenario
-    world.doorkeeper = Doorkeeper(
+    world.doorkeeper = doorkeeper = Doorkeeper(
         world.stage.room("mail"),
         scene.publisher.path,
         scene.publisher.issuers,
@@ -60,14 +62,23 @@ def _open(world: World) -> None:
         tenants=tuple(one.tenant for one in scenario.organizations),
         shared=world.shared,
     )
-    world.doorkeeper.start()
-    world.ended.callback(world.doorkeeper.stop)
-    world.doorkeeper.wait()
+    world.ended.callback(doorkeeper.stop)
+    doorkeeper.start()
+
+
+def _open(world: World) -> None:
+    tale, scene, scenario = world.tale, world.scene, world.tale.scenario
+    if world.doorkeeper is None:  # it begins only now, with the keys of now
+        begin(world)
+    doorkeeper = world.doorkeeper
+    if doorkeeper is None:
+        raise ReplayError("there is no doorkeeper")
+    doorkeeper.wait()
     _say_trust(world)
     mail = open_mail(
         world.stage.mail,
         world.stage.room("post"),
-        world.doorkeeper,
+        doorkeeper,
         scenario.organizations,
         issuer=scene.victim.url,
         keeps_log=tale.has("mail-log"),
@@ -147,7 +158,9 @@ def _watchers(world: World, mail: MailSystem) -> Watchers:
     tale = world.tale
     looks: dict[str, Callable[[], str | None]] = {}
     if tale.has("ledger") and world.doorkeeper is not None:
-        world.reconciliation = Reconciliation(world.doorkeeper.log, world.scene.victim.ledger)
+        room = world.stage.room("detection")
+        world.reconciliation = reconciliation(world.doorkeeper.log, world.scene.victim, room)
+        tale.reconciled_by = world.reconciliation.name
         looks["ledger"] = world.reconciliation.look
     if tale.has("mail-log"):
         known = frozenset((one.mailbox, one.remote) for one in _logged(world, mail))

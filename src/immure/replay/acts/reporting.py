@@ -26,6 +26,7 @@ def act(world: World) -> None:
         count = count_words(world.gatehouse.entries(), "decision")
         proofs.append(f"{count} of the gate, in a log that verifies")
     _of_acceptances(world)
+    _of_other_rules(world)
     _of_mail(world)
     if not proofs:
         proofs.append("nothing: no log of that time says what was read, or by whose token")
@@ -51,6 +52,12 @@ def _of_acceptances(world: World) -> None:
         f"{len(forged)} accepted tokens were never issued (by digest), for {len(mailboxes)} mailboxes, "
         f"signed by the key {', '.join(keys)}"
     )
+
+
+def _of_other_rules(world: World) -> None:
+    if world.reconciliation is not None and world.reconciliation.also:
+        rules = ", ".join(f"{rule} ({count})" for rule, count in world.reconciliation.also.items())
+        world.tale.proofs.append(f"rules of immure detect say of accepted tokens: {rules}")
 
 
 def _of_mail(world: World) -> None:

@@ -174,6 +174,12 @@ def _dump(shown: list[Played]) -> Markup:
     return Markup("")
 
 
+def _all_parts(played: list[Played]) -> Iterator[str]:
+    """Those of each world: what has the key, and who compares tokens, is not the same in all of them."""
+    for one in played:
+        yield from one.outcome.parts
+
+
 def _limits(played: list[Played], stands_in: Sequence[str]) -> Markup:
     outcome = played[0].outcome
     missing = [
@@ -182,7 +188,7 @@ def _limits(played: list[Played], stands_in: Sequence[str]) -> Markup:
     ]
     standing = [element("li", f"Not the real thing here: {words}.") for words in stands_in]
     wrong = [element("li", f"Not as it should be: {words}") for words in differing(played)]
-    parts = facts([("Part", words) for words in outcome.parts])
+    parts = facts([("Part", words) for words in dict.fromkeys(_all_parts(played))])
     return element(
         "section",
         element("h2", "What this shows, and what not"),

@@ -1,9 +1,10 @@
-"""The report for machines; ``docs/reference/replay.md`` describes it."""
+"""The report for machines: ``replay-1.schema.json``, which ``docs/reference/replay.md`` describes."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from importlib.resources import files
 from typing import Any, Final, TextIO
 
 from immure.replay.controls import MISSING
@@ -12,6 +13,7 @@ from immure.replay.report.words import differing
 from immure.scanning.report import tool
 
 SCHEMA: Final = "https://immure.example/schemas/replay-1.json"
+SCHEMA_FILE: Final = "replay-1.schema.json"
 
 
 def to_json(played: Sequence[Played], stands_in: Sequence[str]) -> dict[str, Any]:
@@ -33,3 +35,11 @@ def write_json(played: Sequence[Played], stands_in: Sequence[str], stream: TextI
     """Write it, ended by a line feed."""
     json.dump(to_json(played, stands_in), stream, indent=1)
     stream.write("\n")
+
+
+def read_schema() -> dict[str, Any]:
+    """The JSON schema of the report."""
+    read: dict[str, Any] = json.loads(
+        files("immure.replay").joinpath(SCHEMA_FILE).read_text(encoding="utf-8")
+    )
+    return read
