@@ -43,6 +43,11 @@ def test_disjoint_spans_stay_as_they_are(some: list[Span]) -> None:
     assert disjoint(disjoint(some)) == disjoint(some)
 
 
+def test_neighbours_that_come_to_have_one_name_become_one() -> None:
+    some = [Span(153, 60, "p", "le64", "A"), Span(213, 1, "q", "le64", "A"), Span(213, 2, "p", "le64", "A")]
+    assert disjoint(some) == [Span(153, 62, "p", "le64", "A")]
+
+
 def test_overlapping_spans_are_called_what_the_longest_is() -> None:
     long, short = Span(8, 100, "p", "le64", "K"), Span(0, 16, "d", "be", "L")
     assert disjoint([short, long]) == [Span(0, 108, "p", "le64", "K")]

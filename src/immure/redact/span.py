@@ -59,6 +59,18 @@ def disjoint(spans: Iterable[Span]) -> list[Span]:
         winner = span if span.length > longest else last
         longest = max(longest, span.length)
         result[-1] = replace(winner, offset=last.offset, length=length)
+    return _joined(result)
+
+
+def _joined(spans: list[Span]) -> list[Span]:
+    """Neighbours of one name as one: what overlaps may have taken the name of the span before it."""
+    result: list[Span] = []
+    for span in spans:
+        last = result[-1] if result else None
+        if last is not None and span.offset == last.end and _named(span) == _named(last):
+            result[-1] = replace(last, length=last.length + span.length)
+        else:
+            result.append(span)
     return result
 
 
