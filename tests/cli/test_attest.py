@@ -19,15 +19,9 @@ import pytest
 from attest.samples import BYTES, DIGEST, full
 from custody import keys, softhsm
 from immure.attest.clearance import CLEARANCE_V1
-from immure.cli.main import COMMANDS, Entry, run
+from immure.cli.main import run
 
 ROOT = Path(__file__).parents[2]
-ENTRY = Entry("immure.cli.attest", "attest", "Sign, verify and show clearances of dumps.")
-RUN = f"""
-from immure.cli import main
-main.COMMANDS.setdefault("attest", main.Entry{tuple(ENTRY)!r})
-main.main()
-"""
 
 
 @dataclass
@@ -51,7 +45,7 @@ def immure(*arguments: str | Path, code: int = 0) -> Ran:
 def program(*arguments: str | Path, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run ``immure attest`` as a program."""
     done = subprocess.run(
-        [sys.executable, "-c", RUN, "attest", *map(str, arguments)],
+        [sys.executable, "-m", "immure", "attest", *map(str, arguments)],
         env={name: value for name, value in os.environ.items() if name != "IMMURE_PIN"} | variables,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -72,7 +66,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with a dump, its clearance, two keys and an envelope."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("IMMURE_PIN", raising=False)
-    monkeypatch.setitem(COMMANDS, "attest", ENTRY)
     (tmp_path / "app.core").write_bytes(BYTES)
     clearance = full() | {"issued": moment(minutes=-1), "expires": moment(days=1)}
     (tmp_path / "clearance.json").write_text(json.dumps(clearance))

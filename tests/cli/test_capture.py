@@ -23,12 +23,6 @@ from immure.vault import Vault
 HOLDER = "import os, time; key = open(os.environ['IMMURE_CANARY']).read(); print('up'); time.sleep(60)"
 
 
-@pytest.fixture(autouse=True)
-def commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("capture", "drill"):
-        monkeypatch.setitem(main.COMMANDS, name, main.Entry(f"immure.cli.{name}", name, ""))
-
-
 def run(*words: str) -> int:
     return main.run(list(words))
 
@@ -152,11 +146,7 @@ class TestReal:
         assert f"sleep[{process.pid}]" in said
 
     def test_serving_until_asked_to_stop(self, tmp_path: Path, config: Path) -> None:
-        code = (
-            "from immure.cli import main as m\n"
-            "m.COMMANDS['capture'] = m.Entry('immure.cli.capture', 'capture', '')\nm.main()"
-        )
-        argv = [sys.executable, "-c", code, "capture", "serve", "-c", str(config)]
+        argv = [sys.executable, "-m", "immure", "capture", "serve", "-c", str(config)]
         process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
         wait_until(lambda: ask_state(tmp_path / "runtime" / "handle.sock") is not None)
         with sleepers(1) as [sleeper], cores_to(tmp_path / "runtime" / "core.sock"):

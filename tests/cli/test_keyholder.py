@@ -15,7 +15,6 @@ import pytest
 
 from custody import keys as files
 from custody.keyholder.making import claims
-from immure.cli import main
 from immure.cli.main import run as run_immure
 from immure.custody.keyholder import KeyHolder
 
@@ -23,7 +22,6 @@ FILE = "own/keys.sealed"
 PIN = ("--pin-file", "pin")
 RULES = ("--issuer", "https://login.example/consumers", "--class", "consumer")
 AUDIENCE = ("--audience", "https://api.example=consumer,enterprise")
-ENTRY = main.Entry("immure.cli.keyholder", "keyholder", "Keep private keys in a process of their own.")
 
 
 class Result(NamedTuple):
@@ -37,7 +35,6 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setitem(main.COMMANDS, "keyholder", ENTRY)
     monkeypatch.delenv("IMMURE_PIN", raising=False)
     monkeypatch.chdir(tmp_path)
     for name in ("pin", "alice", "bob"):

@@ -19,9 +19,6 @@ SCHEMA = Path(immure.registry.__file__).with_name("key-audit-1.schema.json")
 
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
-    monkeypatch.setitem(
-        main.COMMANDS, "keys", main.Entry("immure.cli.keys", "keys", "Keys and their scopes.")
-    )
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plain.json").write_bytes(document(jwk(kid="k1"), jwk("P-256", kid="k2")))
     (tmp_path / "good.json").write_bytes(

@@ -9,7 +9,6 @@ import pytest
 
 from immure.auditlog import NoteKey
 from immure.auditlog.cosignature import parse_witness
-from immure.cli import serve
 from immure.cli.main import run as run_immure
 from immure.custody.generate import generate
 from immure.ledger.witnesses import Place, Witnesses
@@ -24,7 +23,6 @@ NAME, KEY = ("--name", "witness.example"), ("--key", "file:witness.key")
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(serve.SERVERS, "witness", serve.Entry("immure.cli.serve_witness", "witness", ""))
     generate("witness.key")
     (tmp_path / "seen").mkdir()
     (tmp_path / "log.vkey").write_text(f"# the ledger\n{LOG}\n")

@@ -23,11 +23,6 @@ from immure.cli import main
 Captured = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(autouse=True)
-def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(main.COMMANDS, "log", main.Entry("immure.cli.log", "log", "The log of decisions."))
-
-
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with ``log`` of five entries, ``older.checkpoint`` of its first three, and ``log.vkey``."""

@@ -39,7 +39,6 @@ class CannedStage:
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(main.COMMANDS, "replay", main.Entry("immure.cli.replay", "replay", "Act it out."))
     monkeypatch.setattr(stage, "Stage", CannedStage)
     monkeypatch.setattr(matrix, "play", _play(sham=None))
 

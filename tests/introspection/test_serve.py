@@ -30,13 +30,7 @@ from servers.program import free_port
 from servers.tls import Authority
 from tokens.minting import Mint, jwk
 
-RUN = """
-import immure.cli.main as main
-main.COMMANDS.setdefault("serve", main.Entry("immure.cli.serve", "serve", ""))
-main.main()
-"""
-#: With ``serve`` among the commands, even where the table of commands is older.
-COMMAND = [sys.executable, "-c", RUN, "serve", "introspection"]
+COMMAND = [sys.executable, "-m", "immure", "serve", "introspection"]
 SECRET = "a-secret-of-the-tests"
 MINE = CLIENT.replace("0" * 64, hashlib.sha256(SECRET.encode()).hexdigest())
 

@@ -16,13 +16,7 @@ from immure.custody.generate import generate
 from immure.ledger.witnesses import Place
 from servers.program import LOOPBACK, Program, free_port
 
-RUN = """
-from immure.cli import main, serve
-serve.SERVERS.setdefault("witness", serve.Entry("immure.cli.serve_witness", "witness", ""))
-main.main()
-"""
-#: With ``witness`` among the servers, even where the table of servers is older.
-COMMAND = [sys.executable, "-c", RUN, "serve", "witness"]
+COMMAND = [sys.executable, "-m", "immure", "serve", "witness"]
 
 
 class Running:

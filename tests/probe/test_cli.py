@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import socket
 import threading
@@ -12,18 +11,12 @@ from typing import Any
 import pytest
 
 from immure.cli import main
-from immure.cli.probe_progress import _lines, progress
 from immure.probe.catalogue import CATALOGUE
 
 from .sockets import answering, talking
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 NO = b"HTTP/1.1 401 no\r\nContent-Length: 0\r\n\r\n"
-
-
-@pytest.fixture(autouse=True)
-def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(main.COMMANDS, "probe", main.Entry("immure.cli.probe", "probe", "Probe."))
 
 
 @pytest.fixture
@@ -162,30 +155,3 @@ def test_nobody_listens(probe: Any) -> None:
     code, out, _ = probe(f"http://127.0.0.1:{port}/", "--i-own-this", "127.0.0.1")
     assert code == 3
     assert "Cannot tell" in out
-
-
-def test_progress_for_logs_is_a_line_now_and_then() -> None:
-    stream, now = io.StringIO(), [0.0]
-    told = _lines(stream, lambda: now[0])
-    for moment in range(0, 40, 4):
-        now[0] = moment
-        told(moment, 40, "alg.none")
-    assert stream.getvalue().splitlines() == [
-        "immure: 16 of 40 cases asked, now alg.none",
-        "immure: 32 of 40 cases asked, now alg.none",
-    ]
-
-
-def test_progress_for_people_is_a_bar() -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    stream = Terminal()
-    with progress(stream) as told:
-        told(1, 2, "alg.none")
-    assert "alg.none" in stream.getvalue()
-    silent = Terminal()
-    with progress(silent, quiet=True) as told:
-        told(1, 2, "alg.none")
-    assert silent.getvalue() == ""

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from immure.cli.main import COMMANDS
 from immure.probe.case import chosen
 from immure.probe.catalogue import CATALOGUE
 from immure.probe.kit import Kit
@@ -69,7 +68,6 @@ def test_the_script_names_the_mailboxes() -> None:
     assert "on_immure, on_joserfc, on_pyjwt" in done.stderr
 
 
-@pytest.mark.skipif("probe" not in COMMANDS, reason="NOT TESTED: immure has no command probe yet")
 @pytest.mark.parametrize(("name", "code"), [("on_immure", 0), ("on_pyjwt", 1)])
 def test_the_script_starts_one_and_probes_it(name: str, code: int) -> None:
     command = [sys.executable, str(EXAMPLES / "probe_one.py"), name, "--only", "scope", "-f", "json"]

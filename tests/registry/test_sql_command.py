@@ -16,9 +16,6 @@ QUOTED = "p%40ss%3Awo%2Frd%3F%2531337"
 
 @pytest.fixture
 def immure(capsys, monkeypatch, tmp_path):
-    monkeypatch.setitem(
-        main.COMMANDS, "keys", main.Entry("immure.cli.keys", "keys", "Keys and their scopes.")
-    )
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):

@@ -5,19 +5,9 @@ An entry of :data:`PARTS` is all that the group knows of a command.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import NamedTuple
-
 import click
 
-
-class Entry(NamedTuple):
-    """Where a command is, and what it does in one line."""
-
-    module: str
-    name: str
-    summary: str
-
+from immure.cli.lazy import Entry, LazyGroup
 
 PARTS = {
     "run": Entry(
@@ -42,29 +32,6 @@ Examples:
 """
 
 
-class _Parts(click.Group):
-    """Imports a command only when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of all commands."""
-        return list(PARTS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, imported now."""
-        entry = PARTS.get(cmd_name)
-        if entry is None:
-            return None
-        command = getattr(import_module(entry.module), entry.name)
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{entry.module}.{entry.name} is not a command")
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the table of commands without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in PARTS.items()])
-
-
-@click.group(cls=_Parts, epilog=_EPILOG)
+@click.group(cls=LazyGroup, entries=PARTS, epilog=_EPILOG)
 def detect() -> None:
     """Find tokens that were accepted and never issued. Needs the extra immure[detect]."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
+from immure.cli.count_progress import count_progress
 from immure.cli.exit_codes import ExitCode
 from immure.cli.ledger_options import EXIT_CODES, FORMAT, PLACE, QUIET, time_words
-from immure.cli.ledger_progress import row_progress
 from immure.errors import UsageError
 
 _MOST_TOKEN = 1 << 20
@@ -47,7 +47,7 @@ def find(place: str, token: str, form: str, quiet: bool) -> int:
     from immure.scanning.report.words import visible
 
     digest, claims = _digest_of(token)
-    with open_ledger(place) as store, row_progress(quiet=quiet) as told:
+    with open_ledger(place) as store, count_progress("rows", quiet=quiet) as told:
         answer = look_up(store, digest, issuer=_issuer(claims), issued_at=_issued_at(claims), told=told)
     if form == "json":
         rows = [json.loads(row.leaf(sequence)) for sequence, row in answer.rows]

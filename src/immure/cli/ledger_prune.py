@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from immure.cli.count_progress import count_progress
 from immure.cli.exit_codes import ExitCode
 from immure.cli.ledger_options import EXIT_CODES, FORMAT, PLACE, QUIET
-from immure.cli.ledger_progress import row_progress
 from immure.errors import UsageError
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def prune(
             last = prunable(store, name, clock.now() - timedelta(days=days))
             if segments is not None:
                 last = min(last, _exported(store, name, segments))
-            with row_progress(quiet=quiet or form == "json") as told:
+            with count_progress("rows", quiet=quiet or form == "json") as told:
                 count = 0 if dry_run else forget(store, name, last, told=told)
             done.append({"issuer": name, "last": last, "rows": count, "kept_days": days, "dry_run": dry_run})
             if form != "json" and not quiet:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from immure.cli.count_progress import count_progress
 from immure.cli.exit_codes import ExitCode
 from immure.cli.ledger_options import EXIT_CODES, FORMAT, LOG, PLACE, QUIET, time_words
-from immure.cli.ledger_progress import row_progress
 from immure.cli.messages import say
 from immure.cli.witness_options import QUORUM, WITHIN, WITNESS_KEYS, ask_now, require_witnessed
 
@@ -70,7 +70,7 @@ def verify(
 
     key = read_key(log_key)
     kept = None if known is None else read_known(known, key)
-    with open_ledger(place) as store, row_progress(quiet=quiet) as told:
+    with open_ledger(place) as store, count_progress("rows", quiet=quiet) as told:
         try:
             seen = require_witnessed(log_path, key, witness_lines, quorum, within)
             entries = _verified(log_path, key, kept, seen)

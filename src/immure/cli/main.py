@@ -10,24 +10,14 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
-from typing import NamedTuple
 
 import click
 
 from immure.cli.exit_codes import ExitCode
+from immure.cli.lazy import Entry, LazyGroup
 from immure.cli.messages import say, silence_stdout
 from immure.cli.undumpable import keep_memory_out_of_dumps
 from immure.errors import ImmureError, RefusedError, UsageError
-
-
-class Entry(NamedTuple):
-    """Where a command is, and what it does in one line."""
-
-    module: str
-    name: str
-    summary: str
-
 
 COMMANDS = {
     "scan": Entry("immure.cli.scan", "scan", "Find private keys in crash dumps and other memory images."),
@@ -72,29 +62,6 @@ Examples:
 """
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command only when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of all commands."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, imported now."""
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
-            return None
-        command = getattr(import_module(entry.module), entry.name)
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{entry.module}.{entry.name} is not a command")
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the table of commands without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
-
-
 def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if not wanted or ctx.resilient_parsing:
         return
@@ -104,7 +71,9 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
     ctx.exit()
 
 
-@click.group(cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, entries=COMMANDS, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option(
     "--version",
     is_flag=True,

@@ -141,7 +141,7 @@ def _write(cases: list[Case], kit_path: str, directory: str, *, quiet: bool) -> 
 
 
 def _probe(cases: list[Case], given: dict[str, Any]) -> int:
-    from immure.cli.probe_progress import progress
+    from immure.cli.count_progress import count_progress
     from immure.probe.kit_file import read_kit
     from immure.probe.pace import Pace
     from immure.probe.report.formats import write_report
@@ -155,7 +155,7 @@ def _probe(cases: list[Case], given: dict[str, Any]) -> int:
     if given["output"] is not None:
         check_writable(given["output"])
     pace = Pace(given["rate"], given["budget"])
-    with progress(quiet=given["quiet"]) as told:
+    with count_progress("cases", quiet=given["quiet"]) as told:
         report = Probe(channel, kit, cases, pace=pace, progress=told).run()
     shown = not given["quiet"] or given["output"] is not None or given["form"] != "terminal"
     with open_output(given["output"], utf8=given["form"] != "terminal") if shown else nullcontext() as stream:

@@ -31,12 +31,33 @@ _BUCKETS: Final = (
 _DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
-class Metrics:
-    """The counters of one server."""
+class ProcessMetrics:
+    """The counters of one process, added up with those of its neighbours where there are several."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        registry = self._registry = CollectorRegistry()
+        self._registry = CollectorRegistry()
+
+    def close(self) -> None:
+        """This process is about to end; what it has counted stays."""
+        if _DIRECTORY in os.environ:
+            mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
+
+    def text(self) -> bytes:
+        """All of them, as Prometheus reads them."""
+        registry = self._registry
+        if _DIRECTORY in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+
+
+class Metrics(ProcessMetrics):
+    """The counters of one server."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        registry = self._registry
         self._decisions = Counter(
             "immure_decisions", "Tokens decided about.", ("channel", "verdict", "rule"), registry=registry
         )
@@ -86,19 +107,6 @@ class Metrics:
     def sources(self, sources: Iterable[tuple[str, KeySource]]) -> None:
         """Take over the counters of key sources, by the names of their issuers."""
         self._sources.take(sources)
-
-    def close(self) -> None:
-        """This process is about to end; what it has counted stays."""
-        if _DIRECTORY in os.environ:
-            mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
-
-    def text(self) -> bytes:
-        """All of them, as Prometheus reads them."""
-        registry = self._registry
-        if _DIRECTORY in os.environ:
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
 
 
 class _SourceCounters:

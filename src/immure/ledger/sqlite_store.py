@@ -23,6 +23,7 @@ from immure.ledger.gap import Gap
 from immure.ledger.row import Issued, row_from
 from immure.ledger.sqlite_layout import APPLICATION_ID, CREATE, LAYOUT, MOST_BYTES
 from immure.ledger.store import MOST_ISSUERS, LedgerStore, Standing, check_batch, follows
+from immure.sqlite import new_database, transaction
 
 #: Seconds to wait for another writer.
 PATIENCE: Final = 10.0
@@ -304,15 +305,8 @@ class SqliteLedger(LedgerStore):
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._explained():
-            self._database.execute(begin)
-            try:
-                yield self._database
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
+        with self._lock, self._explained(), transaction(self._database, begin) as database:
+            yield database
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -320,17 +314,6 @@ class SqliteLedger(LedgerStore):
             yield
         except sqlite3.Error as error:
             raise LedgerError(f"{error}", path=self.path) from error
-
-
-def new_database(path: str) -> None:
-    """Make an empty file, unless there is one, that nobody reads but its owner and, by the umask, his group:
-    who signed in, and where, stands in it. SQLite gives the files beside it the same permissions.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    if not os.path.exists(path):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660))
 
 
 def _cells(batch: Batch) -> tuple[object, ...]:

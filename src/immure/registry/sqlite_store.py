@@ -25,6 +25,7 @@ from immure.registry.members import Members
 from immure.registry.migrations import bring_up_to_date, check_layout
 from immure.registry.record import MOST_CHANGES, KeyRecord
 from immure.registry.store import MOST_KEYS, Change, Store, check_change, checked_path, in_order
+from immure.sqlite import transaction
 
 #: Seconds to wait for another writer.
 PATIENCE: Final = 10.0
@@ -184,15 +185,8 @@ class SqliteStore(Store):
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._explained():
-            self._database.execute(begin)
-            try:
-                yield self._database
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:  # SQLite itself may have broken it off
-                    self._database.execute("ROLLBACK")
-                raise
+        with self._lock, self._explained(), transaction(self._database, begin) as database:
+            yield database
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

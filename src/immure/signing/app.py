@@ -13,9 +13,9 @@ from typing import Final
 from immure.errors import ImmureError
 from immure.introspection.asgi import JSON, NO_STORE, Receive, Scope, Send, answer
 from immure.introspection.errors import NoSuchPageError, RequestError
+from immure.introspection.metrics import MEDIA_TYPE
 from immure.signing.cross_origin import SEND
 from immure.signing.endpoints import Endpoint, IssuerEndpoints, only_reading
-from immure.signing.metrics import MEDIA_TYPE
 from immure.signing.oauth import unavailable
 from immure.signing.observer import Observer
 

@@ -6,11 +6,13 @@ An implementation for each custody backend: :mod:`.holder_keys`, :mod:`.pkcs11_k
 
 from __future__ import annotations
 
+import asyncio
 import json
 from abc import abstractmethod
 from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -85,6 +87,35 @@ class TokenKeys(KeyMaker):
 
     async def aclose(self) -> None:
         """Let go of the keys."""
+
+
+class ThreadedKeys(TokenKeys):
+    """Keys whose use blocks: each signature is waited for in a thread.
+
+    Args:
+        name: of the threads.
+        threads: signatures that are waited for at once.
+    """
+
+    def __init__(self, name: str, threads: int) -> None:
+        super().__init__()
+        self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix=f"immure-{name}")
+
+    async def sign_token(self, kid: str, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
+        """See :meth:`TokenKeys.sign_token`."""
+        signed = signing_input(header, claims)
+        loop = asyncio.get_running_loop()
+        raw = await loop.run_in_executor(self._threads, self._sign, kid, str(header["alg"]), signed)
+        self._count(kid)
+        return (signed + b"." + encoded(raw)).decode("ascii")
+
+    @abstractmethod
+    def _sign(self, kid: str, wanted: str, message: bytes) -> bytes:
+        """A signature as JWS has it, held against the public half before it leaves; called in a thread."""
+
+    async def aclose(self) -> None:
+        """See :meth:`TokenKeys.aclose`."""
+        await asyncio.to_thread(self._threads.shutdown)
 
 
 def signing_input(header: Mapping[str, Any], claims: Mapping[str, Any]) -> bytes:

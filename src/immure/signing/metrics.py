@@ -5,22 +5,12 @@ With several workers the values of all are added up, as in front of introspectio
 
 from __future__ import annotations
 
-import os
 from typing import Final
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
-)
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client import Counter, Gauge, Histogram
 
-MEDIA_TYPE: Final = CONTENT_TYPE_LATEST
-_DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
+from immure.introspection.metrics import ProcessMetrics
+
 _BUCKETS: Final = (
     0.0005,
     0.001,
@@ -40,12 +30,12 @@ _BUCKETS: Final = (
 )
 
 
-class Metrics:
+class Metrics(ProcessMetrics):
     """The counters of one process."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]
-        registry = self._registry = CollectorRegistry()
+        super().__init__()
+        registry = self._registry
         self._issued = Counter(
             "immure_tokens_issued",
             "Requests that tokens were given for.",
@@ -93,16 +83,3 @@ class Metrics:
         """Where an issuer stands; names are those of the gauges without ``immure_``."""
         for name, value in values.items():
             self._gauges[f"immure_{name}"].labels(issuer).set(value)
-
-    def close(self) -> None:
-        """This process is about to end; what it has counted stays."""
-        if _DIRECTORY in os.environ:
-            mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
-
-    def text(self) -> bytes:
-        """All of them, as Prometheus reads them."""
-        registry = self._registry
-        if _DIRECTORY in os.environ:
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)

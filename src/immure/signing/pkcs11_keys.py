@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +19,7 @@ from immure.custody.pkcs11_uri import Pkcs11Uri, parse_pkcs11_uri
 from immure.custody.signer import choose_algorithm, shown
 from immure.errors import SignerError
 from immure.keymaterial.key import PublicKey
-from immure.signing.keys import TokenKeys, encoded, signing_input
+from immure.signing.keys import ThreadedKeys
 from immure.signing.pkcs11_sessions import Held, LostError, Sessions
 from immure.signing.rotation import Plan
 
@@ -36,7 +34,7 @@ _MOST_THREADS: Final = 8
 SOFTWARE: Final = ("softhsm", "softokn", "kryoptic", "opencryptoki_sw")
 
 
-class Pkcs11Keys(TokenKeys):
+class Pkcs11Keys(ThreadedKeys):
     """Keys on one token; see :mod:`immure.signing.pkcs11_sessions` for lost sessions and wrong PINs.
 
     Args:
@@ -47,14 +45,12 @@ class Pkcs11Keys(TokenKeys):
     """
 
     def __init__(self, uri: str) -> None:
-        super().__init__()
+        super().__init__("pkcs11", min(_MOST_THREADS, 2 * (os.cpu_count() or 1)))
         self._path = shown(uri)
         named = parse_token_uri(uri)
         self.warning = _warning(named)
         self._sessions = Sessions(named, self._path)
         self._public: dict[str, PublicKey] = {}
-        count = min(_MOST_THREADS, 2 * (os.cpu_count() or 1))
-        self._threads = ThreadPoolExecutor(max_workers=count, thread_name_prefix="immure-pkcs11")
 
     async def start(self) -> None:
         """See :meth:`TokenKeys.start`: a token that cannot be reached is known before anybody asks."""
@@ -96,14 +92,6 @@ class Pkcs11Keys(TokenKeys):
 
     # --- signing ---
 
-    async def sign_token(self, kid: str, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
-        """See :meth:`TokenKeys.sign_token`."""
-        signed = signing_input(header, claims)
-        loop = asyncio.get_running_loop()
-        raw = await loop.run_in_executor(self._threads, self._sign, kid, str(header["alg"]), signed)
-        self._count(kid)
-        return (signed + b"." + encoded(raw)).decode("ascii")
-
     def _sign(self, kid: str, wanted: str, message: bytes) -> bytes:
         """A signature as JWS has it, held against the public half before it leaves."""
 
@@ -140,7 +128,7 @@ class Pkcs11Keys(TokenKeys):
 
     async def aclose(self) -> None:
         """See :meth:`TokenKeys.aclose`."""
-        await asyncio.to_thread(self._threads.shutdown)
+        await super().aclose()
         self._sessions.close()
 
 

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final
 
 from immure.custody.algorithms import ALGORITHMS, Algorithm, is_signature
 from immure.custody.signer import choose_algorithm
 from immure.errors import SignerError
 from immure.keymaterial.key import PublicKey
 from immure.signing.file_keys import jws_signature
-from immure.signing.keys import TokenKeys, encoded, signing_input
+from immure.signing.keys import ThreadedKeys
 from immure.signing.rotation import Plan
 
 #: Signatures that are waited for at once.
@@ -50,7 +48,7 @@ class Remote(ABC):
         """Let go of connections."""
 
 
-class RemoteKeys(TokenKeys):
+class RemoteKeys(ThreadedKeys):
     """Keys of such a service.
 
     Args:
@@ -59,10 +57,9 @@ class RemoteKeys(TokenKeys):
     """
 
     def __init__(self, remote: Remote, path: str) -> None:
-        super().__init__()
+        super().__init__("remote", _THREADS)
         self._remote, self._path = remote, path
         self._public: dict[str, PublicKey] = {}
-        self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="immure-remote")
 
     async def start(self) -> None:
         """See :meth:`TokenKeys.start`. Whether the service lets us in shows with the first key."""
@@ -86,14 +83,6 @@ class RemoteKeys(TokenKeys):
         self._remote.destroy(kid)
         self._public.pop(kid, None)
 
-    async def sign_token(self, kid: str, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
-        """See :meth:`TokenKeys.sign_token`."""
-        signed = signing_input(header, claims)
-        loop = asyncio.get_running_loop()
-        raw = await loop.run_in_executor(self._threads, self._sign, kid, str(header["alg"]), signed)
-        self._count(kid)
-        return (signed + b"." + encoded(raw)).decode("ascii")
-
     def _sign(self, kid: str, wanted: str, message: bytes) -> bytes:
         """A signature as JWS has it, held against the public half before it leaves."""
         public = self._public.get(kid) or self._remote.find(kid)
@@ -109,7 +98,7 @@ class RemoteKeys(TokenKeys):
 
     async def aclose(self) -> None:
         """See :meth:`TokenKeys.aclose`."""
-        await asyncio.to_thread(self._threads.shutdown)
+        await super().aclose()
         self._remote.close()
 
 

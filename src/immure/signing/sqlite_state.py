@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from immure.ledger.sqlite_store import new_database
 from immure.signing.errors import StateError
 from immure.signing.fetches import OTHERS, Fetch
 from immure.signing.heartbeat import Beat
@@ -25,6 +24,7 @@ from immure.signing.state import (
     digest_of,
     newest_first,
 )
+from immure.sqlite import new_database, transaction
 
 APPLICATION_ID: Final = 0x494D5353  # "IMSS"
 _LAYOUT: Final = 2
@@ -248,15 +248,8 @@ class SqliteState(State):
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._explained():
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
+        with self._lock, self._explained(), transaction(self._database) as database:
+            yield database
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

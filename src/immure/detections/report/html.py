@@ -5,8 +5,6 @@ There is no script in it; its policy (CSP) forbids everything but its own style 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Final, TextIO
 
@@ -16,7 +14,7 @@ from immure.detections.reconcile_sql import VERDICTS
 from immure.detections.report import timeline
 from immure.detections.report.words import ORDER, headline, named, seconds, span
 from immure.scanning.report import tool
-from immure.scanning.report.markup import Markup, element, join, table
+from immure.scanning.report.markup import Markup, element, join, page_head, table
 from immure.scanning.report.style import STYLE as COMMON
 from immure.scanning.report.words import count_words
 
@@ -37,7 +35,7 @@ def write_html(outcome: Outcome, stream: TextIO, *, least: Severity) -> None:
 def _page(outcome: Outcome, least: Severity) -> Iterator[str]:
     words = headline(outcome, least)
     yield '<!DOCTYPE html>\n<html lang="en">'
-    yield element("head", *_head(words))
+    yield page_head(f"Immure: {words}", _STYLE)
     yield "<body>"
     name = element("h1", element("b", "Immure"), " detection report")
     kind = _CLASSES[outcome.verdict(least)]
@@ -50,17 +48,6 @@ def _page(outcome: Outcome, least: Severity) -> Iterator[str]:
     yield "</main>"
     yield _footer()
     yield "</body>\n</html>"
-
-
-def _head(words: str) -> Iterator[Markup]:
-    digest = base64.b64encode(hashlib.sha256(_STYLE.encode("ascii")).digest()).decode("ascii")
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    yield element("meta", charset="utf-8")
-    yield element("meta", http_equiv="Content-Security-Policy", content=policy)
-    yield element("meta", name="viewport", content="width=device-width, initial-scale=1")
-    yield element("meta", name="referrer", content="no-referrer")
-    yield element("title", f"Immure: {words}")
-    yield element("style", Markup(_STYLE))
 
 
 def _capital(sentence: str) -> str:

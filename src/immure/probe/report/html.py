@@ -5,8 +5,6 @@ There is no script in it; its policy (CSP) forbids everything but its own style 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Final, TextIO
 
@@ -16,7 +14,7 @@ from immure.probe.case import GROUPS
 from immure.probe.report.words import counts_words, headline, not_asked, notable
 from immure.probe.result import ProbeReport, Result, Verdict
 from immure.scanning.report import tool
-from immure.scanning.report.markup import Markup, element, facts, table
+from immure.scanning.report.markup import Markup, element, facts, page_head, table
 from immure.scanning.report.style import STYLE
 from immure.scanning.report.words import count_words
 
@@ -33,7 +31,7 @@ def write_html(report: ProbeReport, stream: TextIO) -> None:
 
 def _page(report: ProbeReport) -> Iterator[str]:
     yield '<!DOCTYPE html>\n<html lang="en">'
-    yield element("head", *_head(report))
+    yield page_head(f"Immure: {headline(report)}", STYLE)
     yield "<body>"
     yield _banner(report)
     yield "<main>"
@@ -44,17 +42,6 @@ def _page(report: ProbeReport) -> Iterator[str]:
     yield "</main>"
     yield _footer()
     yield "</body>\n</html>"
-
-
-def _head(report: ProbeReport) -> Iterator[Markup]:
-    digest = base64.b64encode(hashlib.sha256(STYLE.encode("ascii")).digest()).decode("ascii")
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    yield element("meta", charset="utf-8")
-    yield element("meta", http_equiv="Content-Security-Policy", content=policy)
-    yield element("meta", name="viewport", content="width=device-width, initial-scale=1")
-    yield element("meta", name="referrer", content="no-referrer")
-    yield element("title", f"Immure: {headline(report)}")
-    yield element("style", Markup(STYLE))
 
 
 def _banner(report: ProbeReport) -> Markup:

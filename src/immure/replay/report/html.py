@@ -5,8 +5,6 @@ There is no script in it; its policy (CSP) forbids everything but its own style 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Final, TextIO
 
@@ -25,7 +23,7 @@ from immure.replay.report.words import (
 from immure.scanning.report import tool
 from immure.scanning.report.html_findings import findings_part
 from immure.scanning.report.html_map import hatching, map_figure
-from immure.scanning.report.markup import Markup, element, facts, join, table
+from immure.scanning.report.markup import Markup, element, facts, join, page_head, table
 from immure.scanning.report.style import STYLE as COMMON_STYLE
 from immure.scanning.report.words import bytes_words
 
@@ -43,7 +41,7 @@ def write_html(played: Sequence[Played], stands_in: Sequence[str], stream: TextI
 
 def _page(played: list[Played], stands_in: Sequence[str]) -> Iterator[str]:
     yield '<!DOCTYPE html>\n<html lang="en">'
-    yield element("head", *_head(played[0].outcome))
+    yield page_head(f"Immure: replay of {played[0].outcome.scenario.name}", STYLE)
     yield "<body>"
     yield hatching()
     yield _banner(played)
@@ -65,17 +63,6 @@ _FOOTER: Final = (
     "byte of a private key is in this page. The times are those of this machine; a key's month, and the "
     "years between theft and use, are seconds here."
 )
-
-
-def _head(outcome: Outcome) -> Iterator[Markup]:
-    digest = base64.b64encode(hashlib.sha256(STYLE.encode("ascii")).digest()).decode("ascii")
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    yield element("meta", charset="utf-8")
-    yield element("meta", http_equiv="Content-Security-Policy", content=policy)
-    yield element("meta", name="viewport", content="width=device-width, initial-scale=1")
-    yield element("meta", name="referrer", content="no-referrer")
-    yield element("title", f"Immure: replay of {outcome.scenario.name}")
-    yield element("style", Markup(STYLE))
 
 
 def _shown(played: list[Played]) -> list[Played]:

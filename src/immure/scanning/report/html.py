@@ -5,8 +5,6 @@ There is no script in it; its policy (CSP) forbids everything but its own style 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator
 from typing import TextIO
 
@@ -15,7 +13,7 @@ from immure.scanning.report import tool
 from immure.scanning.report.html_findings import findings_part, not_searched_part, warnings_part
 from immure.scanning.report.html_map import hatching, map_figure
 from immure.scanning.report.key_facts import scope_words, source_words
-from immure.scanning.report.markup import Markup, element, facts, join, table
+from immure.scanning.report.markup import Markup, element, facts, join, page_head, table
 from immure.scanning.report.process import process_words
 from immure.scanning.report.style import STYLE
 from immure.scanning.report.summary import (
@@ -66,7 +64,7 @@ def write_html(report: ScanReport, stream: TextIO) -> None:
 
 def _page(report: ScanReport) -> Iterator[str]:
     yield '<!DOCTYPE html>\n<html lang="en">'
-    yield element("head", *_head(report))
+    yield page_head(f"Immure: {overall(report)}", STYLE)
     yield "<body>"
     yield hatching()
     yield _banner(report)
@@ -79,17 +77,6 @@ def _page(report: ScanReport) -> Iterator[str]:
     yield "</main>"
     yield _footer()
     yield "</body>\n</html>"
-
-
-def _head(report: ScanReport) -> Iterator[Markup]:
-    digest = base64.b64encode(hashlib.sha256(STYLE.encode("ascii")).digest()).decode("ascii")
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    yield element("meta", charset="utf-8")
-    yield element("meta", http_equiv="Content-Security-Policy", content=policy)
-    yield element("meta", name="viewport", content="width=device-width, initial-scale=1")
-    yield element("meta", name="referrer", content="no-referrer")
-    yield element("title", f"Immure: {overall(report)}")
-    yield element("style", Markup(STYLE))
 
 
 def _banner(report: ScanReport) -> Markup:
