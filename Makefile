@@ -13,7 +13,6 @@ KERNELS := src/immure/scanning/kernels src/immure/redact/prove/kernels src/immur
   src/immure/detections/sources/m365
 BUILT_FROM := pyproject.toml uv.lock setup.py $(foreach room,$(KERNELS),$(wildcard $(room)/build_*.py $(room)/c/*))
 SECONDS ?= 60
-JOBS ?= $(shell nproc)
 
 .PHONY: help setup demo scan-demo test lint bench drill mutate fuzz sanitize docs ci clean
 
@@ -33,7 +32,7 @@ scan-demo: setup ## crash a real token signer, scan the core with its public JWK
 test: setup ## run the tests (not the drill); ARGS='-k words' passes on to pytest
 	@scripts/packages offer "the tests with real crashes need it" gdb:gdb openssl:openssl ssh-keygen:openssh-client nginx:nginx softhsm2-util:softhsm2 sshd:openssh-server zsh:zsh fish:fish \
 	  curl:curl p11-kit:p11-kit -:p11-kit-modules dovecot:dovecot-imapd -:dovecot-submissiond caddy:caddy psql:postgresql
-	$(PYTHON) scripts/run_tests.py --jobs $(JOBS) -m "not drill" $(ARGS)
+	$(PYTHON) scripts/run_tests.py -m "not drill" $(ARGS)
 
 lint: setup ## ruff, ruff format, mypy --strict, import-linter
 	$(PYTHON) -m ruff check .

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from typing import Any
 
@@ -23,8 +22,9 @@ from immure.cli.signing import signing
 from signing.house import SECRET
 from signing.real.serving import Serving
 
-#: Requests to each endpoint. What is sent is random, so that nearly all of it is refused, as it should be.
-_ENOUGH = int(os.environ.get("IMMURE_REQUESTS", "4"))
+#: Requests to each endpoint, always the same ones; in the drill many, and others each time. What is sent is
+#: random, so that nearly all of it is refused, as it should be.
+_REQUESTS = [4, pytest.param(60, marks=[pytest.mark.drill, pytest.mark.timeout(1800)])]
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +61,6 @@ _CHECKS = [
     checks.unsupported_method,
 ]
 _SETTINGS = settings(
-    max_examples=_ENOUGH,
-    derandomize=True,
     deadline=None,
     database=None,
     phases=[Phase.explicit, Phase.generate],
@@ -71,8 +69,9 @@ _SETTINGS = settings(
 _AUTH = ("daemon", SECRET)
 
 
+@pytest.mark.parametrize("requests", _REQUESTS)
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode), ids=lambda mode: mode.value)
-def test_the_service_does_what_it_says(described: Any, mode: Any) -> None:
+def test_the_service_does_what_it_says(described: Any, mode: Any, requests: int) -> None:
     """What fits the document, and what does not; with the name and secret of a client, and without."""
     count = 0
     for found in described.get_all_operations():
@@ -83,7 +82,9 @@ def test_the_service_does_what_it_says(described: Any, mode: Any) -> None:
         # what does not fit takes schemathesis several times as long to make
         wrong = mode is schemathesis.GenerationMode.NEGATIVE
 
-        @settings(_SETTINGS, max_examples=max(1, _ENOUGH // 2) if wrong else _ENOUGH)
+        many = requests // 2 if wrong else requests
+
+        @settings(_SETTINGS, max_examples=many, derandomize=requests == _REQUESTS[0])
         @given(case=operation.as_strategy(generation_mode=mode))
         def holds(case: Any) -> None:
             nonlocal count
@@ -94,4 +95,4 @@ def test_the_service_does_what_it_says(described: Any, mode: Any) -> None:
 
         with suppress(Unsatisfiable):  # nothing can be wrong with what takes nothing
             holds()
-    assert count > 2 * _ENOUGH
+    assert count > 2 * requests
