@@ -23,6 +23,8 @@ from click.testing import CliRunner
 
 from immure.cli.serve import SERVERS, serve
 from immure.errors import UsageError
+from immure.introspection.settings import Listen
+from immure.introspection.sockets import listening_socket
 from immure.tokens.acceptance.reader import read_decisions
 from introspection.running import basic
 from introspection.test_settings_file import CLIENT, GOOD, LOG, POLICY, TOP
@@ -173,14 +175,12 @@ def test_tls(tmp_path: Path):
 
 
 def test_a_socket_that_somebody_uses_is_left(tmp_path: Path):
-    from immure.introspection.serve import _unix_socket
-
     (tmp_path / "file").write_text("precious")
     with pytest.raises(UsageError, match="cannot listen"):
-        _unix_socket(tmp_path / "file")
+        listening_socket(Listen(unix=tmp_path / "file"))
     assert (tmp_path / "file").read_text() == "precious"
-    with _unix_socket(tmp_path / "a"), pytest.raises(UsageError, match="cannot listen"):
-        _unix_socket(tmp_path / "a")
+    with listening_socket(Listen(unix=tmp_path / "a")), pytest.raises(UsageError, match="cannot listen"):
+        listening_socket(Listen(unix=tmp_path / "a"))
 
 
 def test_an_address_that_is_taken(tmp_path: Path):

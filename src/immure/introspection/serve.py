@@ -10,26 +10,22 @@ from __future__ import annotations
 import json
 import os
 import resource
-import socket
-import stat
 import sys
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from immure.errors import UsageError
 from immure.introspection.errors import ServeError
 from immure.introspection.journal import logging_config
 from immure.introspection.protocol import BoundedProtocol
 from immure.introspection.settings import Listen, Settings
+from immure.introspection.sockets import listening_socket
 from immure.introspection.worker import CANNOT_BEGIN, CONFIG, LISTEN
 
 _METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
-_BACKLOG: Final = 2048
 _MOST_CONNECTIONS: Final = 8192
 
 
@@ -54,14 +50,14 @@ def serve(
         ServeError: a worker cannot begin.
     """
     _allow_connections()
-    listening = _socket(settings.listen)
+    listening = listening_socket(settings.listen)
     os.environ[CONFIG], os.environ[LISTEN] = os.path.abspath(path), json.dumps(dict(listen))
     with tempfile.TemporaryDirectory(prefix="immure-metrics-") as directory:
         if settings.listen.workers > 1:
             os.environ[_METRICS] = directory
         running = supervisor(_config(settings.listen, worker), [listening])
         running.run()
-    if settings.listen.unix is not None:
+    if settings.listen.unix is not None and not settings.listen.inherited:
         settings.listen.unix.unlink(missing_ok=True)
     if any(process.exitcode == CANNOT_BEGIN for process in running.processes):
         raise ServeError("a worker cannot begin: the journal says why")
@@ -92,44 +88,6 @@ def _config(listen: Listen, worker: str) -> uvicorn.Config:
         ssl_certfile=listen.certificate,
         ssl_keyfile=listen.key,
     )
-
-
-def _socket(listen: Listen) -> socket.socket:
-    if listen.unix is not None:
-        return _unix_socket(listen.unix)
-    try:
-        family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
-        return socket.create_server((listen.host, listen.port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        where = f"{listen.host}:{listen.port}"
-        raise UsageError(f"cannot listen on {where}: {error.strerror or error}") from error
-
-
-def _unix_socket(path: Path) -> socket.socket:
-    """A socket that is there from a run before is replaced; anything else there is not touched."""
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        if path.exists() and stat.S_ISSOCK(path.lstat().st_mode) and not _is_alive(path):
-            path.unlink()
-        before = os.umask(0o117)  # read and write for owner and group
-        try:
-            made.bind(str(path))
-        finally:
-            os.umask(before)
-        made.listen(_BACKLOG)
-    except OSError as error:
-        made.close()
-        raise UsageError(f"cannot listen: {error.strerror or error}", path=str(path)) from error
-    return made
-
-
-def _is_alive(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return False
-    return True
 
 
 if sys.platform == "win32":

@@ -79,6 +79,7 @@ class Listen:
         certificate, key: PEM files for TLS.
         behind_proxy: others than this machine may connect without TLS, as a proxy in front has it.
         workers: processes.
+        inherited: the socket is handed over by whoever starts the server; the others do not count.
     """
 
     host: str = "127.0.0.1"
@@ -88,11 +89,12 @@ class Listen:
     key: Path | None = None
     behind_proxy: bool = False
     workers: int = 1
+    inherited: bool = False
 
     @property
     def is_local(self) -> bool:
         """Whether only this machine can connect."""
-        if self.unix is not None:
+        if self.unix is not None or self.inherited:  # of a socket that is handed over, its address decides
             return True
         try:
             return ipaddress.ip_address(self.host).is_loopback

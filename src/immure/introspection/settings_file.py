@@ -172,6 +172,7 @@ def _listen(table: Table, beside: Path) -> Listen:
         key=_readable(key, beside, f"{table.name}.key"),
         behind_proxy=table.flag("behind_proxy"),
         workers=table.number("workers", 1, 1, 256),
+        inherited=table.flag("inherited"),
     )
     table.end()
     return made

@@ -11,6 +11,7 @@ options     how to replay, and which real parts there are for it here
 stage       what several worlds share: issuers, crashes, copies of dumps
 playing     one replay: the acts in their order; world is what they work on
 acts        what is done in each of them
+networks    of the two rooms, each without a way out, where the kernel lets us
 thief       what an attacker does who has a dump and public documents, and nothing else
 mail        the mail system: Dovecot, or a mailbox over HTTP where there is none
 soft_token  a PKCS#11 token in a process of its own, in place of hardware

@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import socket
+import sys
 import urllib.error
 import urllib.parse
 import urllib.request
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,6 +25,7 @@ from immure.auditlog.note import NoteKey, parse_vkey
 from immure.errors import ImmureError
 from immure.replay.errors import ReplayError
 from immure.replay.identity import Directory
+from immure.replay.networks import Network
 from immure.replay.program import LOOPBACK, Program, children, immure, runs
 from immure.replay.scenario import Organization
 from immure.replay.soft_token import WORDS as TOKEN_WORDS
@@ -43,6 +47,7 @@ CHAT: Final = "https://chat.example"
 MAIL: Final = "https://mail.example"
 #: The mail program that people use.
 PROGRAM: Final = "desk-mail"
+_BACKLOG: Final = 2048
 _BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _AUDIENCES: Final = {CONSUMER: CHAT, ENTERPRISE: MAIL}
 #: A key that signs for ten years, and one whose month is two seconds long.
@@ -63,6 +68,7 @@ class Issuer:
         custody: what has its keys.
         rotates: whether keys are replaced on time.
         may_dump: whether its front end may leave a core.
+        network: that of its room, from which it can call nobody; None if that is the machine's.
         log_key: with which the log of its ledger is verified; there once it is prepared.
     """
 
@@ -72,6 +78,7 @@ class Issuer:
     custody: Custody = "keyholder"
     rotates: bool = False
     may_dump: bool = False
+    network: Network | None = None
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     program: Program | None = None
     soft_token: SoftToken | None = None
@@ -132,7 +139,7 @@ class Issuer:
         if self.may_dump:
             words = [words[0], "-m", "immure.replay.signer_process", "signing.toml"]
         known = {} if self.soft_token is None else self.soft_token.environment
-        self.program = Program(words, log=self.room / "journal.jsonl", directory=self.room, environment=known)
+        self.program = self._started(words, known)
 
     def wait(self) -> None:
         """Until it gives out tokens; raises ReplayError if it never does."""
@@ -186,6 +193,15 @@ class Issuer:
 
     # --- how it is set up ---
 
+    def _started(self, words: list[str], known: Mapping[str, str]) -> Program:
+        start = partial(Program, log=self.room / "journal.jsonl", directory=self.room, environment=known)
+        if self.network is None:
+            return start(words)
+        with socket.create_server((LOOPBACK, self.port), backlog=_BACKLOG) as outside:
+            given = (self.network.descriptor, outside.fileno())
+            entering = [sys.executable, "-m", "immure.replay.entering", *map(str, given), *words]
+            return start(entering, descriptors=given)
+
     @property
     def _custody(self) -> str:
         if self.soft_token is not None:
@@ -211,6 +227,7 @@ ledger.place = "ledger.db"
 ledger.log = "ledger-log"
 ledger.log_key = "file:log.key"
 listen.port = {self.port}
+listen.inherited = {"false" if self.network is None else "true"}
 audiences."{_AUDIENCES[self.kind]}".class = "{self.kind}"
 
 [clients.{PROGRAM}]

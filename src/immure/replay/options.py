@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -9,6 +10,7 @@ from typing import Final, Literal
 from immure.replay.errors import ReplayError
 from immure.replay.issuers import Custody
 from immure.replay.mail import why_no_dovecot
+from immure.replay.networks import Network
 from immure.replay.scenario import Scenario
 from immure.replay.soft_token import why_not
 
@@ -69,3 +71,17 @@ def custody_kind(options: Options, scenario: Scenario) -> tuple[Custody, tuple[s
     if options.custody == "pkcs11" or options.require_real:
         raise ReplayError(f"there can be no PKCS#11 token here: {why}")
     return "keyholder", (f"{_HOLDER}: {why}",)
+
+
+def networks_kind(options: Options) -> tuple[bool, tuple[str, ...]]:
+    """Whether each room has a network of its own, and what must be said if none has; as :func:`mail_kind`.
+    That takes root: who is not may replay with real parts only and without it."""
+    if os.geteuid() != 0:
+        return False, ("the rooms share the network of this machine: only root can part them",)
+    try:
+        Network.make().close()
+    except ReplayError as error:
+        if options.require_real:
+            raise
+        return False, (f"the rooms share the network of this machine: {error}",)
+    return True, ()

@@ -49,6 +49,8 @@ def _parts(world: World) -> list[str]:
     parts = [
         "issuers, scanner, redactor, gate, validator, ledger and logs: Immure's own, as shipped",
     ]
+    if world.stage.debugging is not None:
+        parts.append("rooms: each with a network of its own (network namespaces), and no way out of it")
     parts.append(f"custody: {CUSTODIES[world.scene.issuer.custody]}")
     if world.reconciliation is not None:
         parts.append(f"reconciliation: {world.reconciliation.words}")

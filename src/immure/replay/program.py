@@ -45,6 +45,7 @@ class Program:
         log: a file for what it prints.
         directory: where it runs.
         grace: seconds that it has to end politely.
+        descriptors: that it inherits.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Program:
         directory: Path,
         environment: Mapping[str, str] | None = None,
         grace: float = _GRACE,
+        descriptors: Sequence[int] = (),
     ) -> None:
         self.log = log
         self.name = " ".join(
@@ -71,6 +73,7 @@ class Program:
                     stderr=subprocess.STDOUT,
                     env={**os.environ, **(environment or {})},
                     start_new_session=True,
+                    pass_fds=tuple(descriptors),
                 )
         except OSError as error:
             raise ReplayError(f"{self.name} cannot be started: {error.strerror}") from error

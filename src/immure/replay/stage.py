@@ -27,7 +27,8 @@ from immure.replay.crashing import COME_BACK, answers, crashed, publics_of, unti
 from immure.replay.identity import Directory
 from immure.replay.issuers import CONSUMER, ENTERPRISE, Custody, Issuer
 from immure.replay.load import Load
-from immure.replay.options import Options, custody_kind, mail_kind
+from immure.replay.networks import Network
+from immure.replay.options import Options, custody_kind, mail_kind, networks_kind
 from immure.replay.program import free_ports
 from immure.replay.publishing import Publisher
 from immure.replay.scenario import Scenario
@@ -81,6 +82,7 @@ class Stage:
     Attributes:
         top: the directory of all rooms.
         mail: ``dovecot`` or ``http``.
+        debugging: the network of that room; None if it is the machine's.
         custody: what keeps the key where that control is on: ``pkcs11`` or ``keyholder``.
         stands_in: what stands in for real parts here, in words; empty if nothing does.
     """
@@ -105,7 +107,8 @@ class Stage:
             raise UsageError("the extra immure[serve] is not installed (uvicorn)")
         self.mail, mail_words = mail_kind(self.options)
         self.custody, custody_words = custody_kind(self.options, self.scenario)
-        self.stands_in = mail_words + custody_words
+        self._parted, network_words = networks_kind(self.options)
+        self.stands_in = mail_words + custody_words + network_words
         self.top = Path(tempfile.mkdtemp(prefix="immure-replay-", dir=self.options.directory))
         self.top.chmod(0o711)  # Dovecot's processes have users of their own
         if not self.options.keep:
@@ -115,6 +118,7 @@ class Stage:
         self._searched: dict[str, ScanReport] = {}
         self._redacted: dict[str, tuple[Path, dict[str, Any]]] = {}
         self.directory = Directory(self.top / "directory", self.scenario.organizations)
+        self.debugging = self._network()
         self._victim: Issuer | None = None
         if self.scenario.lost == CONSUMER:
             self._victim = self._issuer(ENTERPRISE)
@@ -164,10 +168,26 @@ class Stage:
 
     # --- how it is done ---
 
+    def _network(self) -> Network | None:
+        """Of a room; None if rooms are not parted."""
+        if not self._parted:
+            return None
+        made = Network.make()
+        self._ended.callback(made.close)
+        return made
+
     def _issuer(
         self, kind: str, *, custody: Custody = "keyholder", rotation: bool = False, may_dump: bool = False
     ) -> Issuer:
-        issuer = Issuer(kind, self.room("production"), free_ports(1)[0], custody, rotation, may_dump=may_dump)
+        issuer = Issuer(
+            kind,
+            self.room("production"),
+            free_ports(1)[0],
+            custody,
+            rotation,
+            may_dump=may_dump,
+            network=self._network(),
+        )
         self._ended.callback(issuer.stop)
         issuer.prepare(self.scenario.organizations if kind == ENTERPRISE else ())
         issuer.start()

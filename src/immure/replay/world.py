@@ -5,10 +5,11 @@ outcome = play(stage, frozenset({"gate"}))
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from immure.replay.gatehouse import Gatehouse
 from immure.replay.mail import MailSystem
@@ -19,6 +20,8 @@ from immure.replay.relying import Doorkeeper
 from immure.replay.stage import Scene, Stage
 from immure.replay.thief import StolenKey, Thief
 from immure.secret import Secret
+
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -52,6 +55,11 @@ class World:
     reconciliation: Reconciliation | None = None
     rule: CustomersRule | None = None
     ended: ExitStack = field(default_factory=ExitStack)
+
+    def in_debugging(self, work: Callable[[], Result]) -> Result:
+        """Do something where the network of the debugging room is the only one."""
+        network = self.stage.debugging
+        return work() if network is None else network.run(work)
 
     def link(self, control: str) -> int:
         """The number of the link of a control; of the first link if the scenario has no such control."""

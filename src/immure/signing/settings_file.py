@@ -198,6 +198,7 @@ def _listen(table: Table, beside: Path) -> Listen:
         key=None if key is None else beside / key,
         behind_proxy=table.flag("behind_proxy"),
         workers=table.number("workers", 1, 1, 64),
+        inherited=table.flag("inherited"),
     )
     table.end()
     if (made.certificate is None) != (made.key is None):

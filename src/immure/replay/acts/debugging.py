@@ -36,7 +36,7 @@ def _scan(world: World) -> None:
             f"credential scanning: {texts} key texts in {len(files)} files; nobody looks for numbers",
         )
         return
-    report = world.stage.searched_room(world.debugging, world.scene.publics)
+    report = world.in_debugging(lambda: world.stage.searched_room(world.debugging, world.scene.publics))
     tale.say(link, "debugging", f"immure scan: {len(report.findings)} private keys in {len(files)} files")
     if not report.findings:
         return

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from immure.replay.errors import ReplayError
+from immure.replay.networks import reaches
 from immure.replay.parsing import claims_of
+from immure.replay.program import LOOPBACK
 from immure.replay.thief import Thief
 from immure.replay.world import World
 
@@ -18,9 +21,10 @@ def act(world: World) -> None:
     account = claims_of(scene.issuer.token())
     thief = Thief(scene.publics, account)
     world.thief = thief
-    key, report = thief.search(world.debugging)
+    key, report = world.in_debugging(lambda: thief.search(world.debugging))
     if tale.scenario.way == "secret":
         key = thief.read_settings(world.debugging)
+    _say_whether_parted(world, link)
     size = sum(image.size for image in report.images) / 1e6
     if key is not None:
         tale.say(link, "attacker", f"he searches {size:.1f} MB for {key.kid}, and finds {key.how}")
@@ -41,6 +45,17 @@ def act(world: World) -> None:
         tale.say(
             world.link("rotation"), "issuer", f"two years go by; {scene.lost_kid} signs on, and is published"
         )
+
+
+def _say_whether_parted(world: World, link: int) -> None:
+    """From where he is he asks for the service that signs: what he has must come out of what was moved."""
+    if world.stage.debugging is None:
+        return
+    port = world.scene.issuer.port
+    if world.in_debugging(lambda: reaches(LOOPBACK, port)):
+        raise ReplayError("the signer can be reached from the debugging room, whose network is its own")
+    words = "from that room no way leads to production: he has what was moved, and nothing else"
+    world.tale.say(link, "attacker", words)
 
 
 def _link(world: World) -> int:
