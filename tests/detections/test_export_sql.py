@@ -102,7 +102,7 @@ def test_spark(paths: dict[str, str], tmp_path: Path) -> None:
     from pyspark.sql import SparkSession
 
     spark = (
-        SparkSession.builder.master("local[2]")
+        SparkSession.builder.master("local-cluster[2, 1, 1024]")
         .config("spark.ui.enabled", "false")
         .config("spark.sql.warehouse.dir", str(tmp_path / "warehouse"))
         .getOrCreate()

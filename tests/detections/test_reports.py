@@ -14,6 +14,7 @@ from immure.detections.finding import Finding
 from immure.detections.outcome import IssuerStanding, Outcome
 from immure.detections.records import NotUnderstood
 from immure.detections.report.formats import FORMATS, write_report
+from immure.detections.report.ocsf import _TECHNIQUES
 from immure.detections.rule_files import built_in
 
 RULES = {rule.id: rule for rule in built_in()}
@@ -123,6 +124,22 @@ def test_ocsf() -> None:
         "type_uid",
     }
     assert all(required <= set(one) for one in events)
+
+
+def test_ocsf_is_what_others_take_for_it() -> None:
+    from py_ocsf_models.events.findings.detection_finding import DetectionFinding
+
+    lines = written(FULL, "ocsf").splitlines()
+    read = [DetectionFinding.model_validate_json(line).finding_info.uid for line in lines]
+    assert read == [json.loads(line)["finding_info"]["uid"] for line in lines]
+    with pytest.raises(ValueError, match="finding_info"):
+        DetectionFinding.model_validate_json(lines[0].replace('"finding_info"', '"finding"'))
+
+
+def test_every_technique_of_our_rules_has_a_name() -> None:
+    named = {one for rule in built_in() for one in rule.attack}
+    assert named
+    assert named <= set(_TECHNIQUES)
 
 
 def test_sarif_is_sarif() -> None:

@@ -16,6 +16,14 @@ _CLASS: Final = 2004
 _CREATE: Final = 1
 #: ATT&CK's own version of the techniques that rules name.
 _ATTACK: Final = "15.1"
+_TECHNIQUES: Final = {
+    "T1114.002": "Remote Email Collection",
+    "T1550.001": "Application Access Token",
+    "T1562.008": "Disable or Modify Cloud Logs",
+    "T1565.001": "Stored Data Manipulation",
+    "T1606": "Forge Web Credentials",
+    "T1606.002": "SAML Tokens",
+}
 
 
 def write_ocsf(outcome: Outcome, rules: dict[str, Rule], stream: TextIO) -> None:
@@ -39,7 +47,7 @@ def to_ocsf(finding: Finding, rule: Rule | None) -> dict[str, Any]:
     if finding.first is not None and finding.last is not None:
         info |= {"first_seen_time": finding.first // 1000, "last_seen_time": finding.last // 1000}
     if rule is not None and rule.attack:
-        info["attacks"] = [{"technique": {"uid": one}, "version": _ATTACK} for one in rule.attack]
+        info["attacks"] = [{"technique": _technique(one), "version": _ATTACK} for one in rule.attack]
     return {
         "category_uid": 2,
         "category_name": "Findings",
@@ -68,6 +76,11 @@ def to_ocsf(finding: Finding, rule: Rule | None) -> dict[str, Any]:
         },
         "unmapped": {"keys": dict(finding.keys), "score": finding.score},
     }
+
+
+def _technique(uid: str) -> dict[str, str]:
+    """One that only rules of users name is called by its number."""
+    return {"uid": uid, "name": _TECHNIQUES.get(uid, uid)}
 
 
 def _observables(finding: Finding) -> list[dict[str, Any]]:
