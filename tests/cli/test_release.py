@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from access.rooms import Clock
+from access.rooms import World as Room
 from immure import clock
 from immure.cli import main
 from immure.clock import to_rfc3339
+from immure.custody.note_signer import NoteSigner
 from transfer.material import DUMP, ORIGIN, POLICY, RAM, changed, clearance_json, envelope, sha256, signer
 
 
@@ -71,6 +74,32 @@ def test_a_release(desk):
     assert (desk.top / "out/app.core").read_bytes() == DUMP
     assert "(the same bytes were there already)" in desk.release()
     assert desk.release("--quiet") == ""
+
+
+def test_a_release_that_a_room_must_grant(desk):
+    origin, key = "access.prod.example/room", signer(desk.top, "door")
+    room = Room(desk.top / "room", signer=NoteSigner(origin, key), clock=Clock(clock.now()))
+    room.found()
+    policy = (desk.top / "policy.toml").read_text()
+    (desk.top / "policy.toml").write_text(
+        policy.replace("[findings]", "[grant]\nrequired = true\n\n[findings]")
+    )
+    by_room = ("--room", "room", "--room-key", "file:door")
+    assert "grant: no grant was shown" in desk.release(code=1)
+    assert "nobody was granted release on dump:" in desk.release(*by_room, code=1)
+    identity = room.granted(resource=f"dump:{sha256(DUMP)}", actions=["release"])
+    room.door.close()
+    (desk.top / "grant").write_text(identity)
+    assert "nobody was granted" in desk.release(*by_room, "--as", "prd-grace", code=1)
+    assert "RELEASED" in desk.release(*by_room, "--as", "prd-ada", "--grant", "grant")
+    with room.open() as door:
+        used = [one.body["document"] for one in door.log.entries() if one.kind.endswith("used")]
+    assert [(one["grant"], one["detail"]["dump"]) for one in used] == [(identity, sha256(DUMP))]
+
+
+@pytest.mark.parametrize("more", [("--as", "prd-ada"), ("--room-key", "file:log")])
+def test_options_that_need_a_room(desk, more):
+    assert "need --room" in desk.release(*more, code=2)
 
 
 def test_the_receipt(desk):

@@ -20,6 +20,7 @@ from immure.errors import (
     VaultError,
 )
 from immure.transfer import FileSource, Request, VaultSource
+from immure.transfer.gate import Step
 from immure.transfer.rules import RULES
 from immure.transfer.sources import Source
 
@@ -249,14 +250,43 @@ def test_quick_mode_if_the_policy_says_so(world):
     world.release()
 
 
+class Granted:
+    """Grants by what is shown: why not, or None."""
+
+    def __init__(self, said):
+        self.said = said
+        self.used = []
+
+    def fault(self, shown, case):
+        return self.said[shown]
+
+    def use(self, shown, case):
+        self.used.append((shown, case.sha256))
+        if self.said[shown] is not None:
+            raise RefusedError(self.said[shown], rule="grant")
+
+
+def test_a_grant_that_is_gone_before_the_dump_is_visible(world):
+    world.write_policy("[findings]", "[grant]\nrequired = true\n\n[findings]")
+    grants = Granted({None: None})
+    steps = world.gate(grants=grants).steps(world.request())
+    while next(steps) is not Step.HELD:
+        assert grants.used == []
+    grants.said[None] = "it was revoked"
+    with pytest.raises(RefusedError, match="it was revoked"):
+        next(steps)
+    assert world.visible() == []
+    assert world.kinds()[-1] == "release.failed"
+
+
 def test_grants_are_asked_for(world):
     world.write_policy("[findings]", "[grant]\nrequired = true\n\n[findings]")
     grants = {b"good": None, b"bad": "the grant is for somebody else"}
-    gate = world.gate(grants=lambda grant, case: grants[grant])
+    gate = world.gate(grants=Granted(grants))
     assert gate.release(world.request(grant=b"good")).evidence["grant"] == sha256(b"good")
     with pytest.raises(RefusedError, match="the grant is for somebody else"):
         gate.release(world.request(grant=b"bad"))
-    with pytest.raises(RefusedError, match="this version cannot check grants"):
+    with pytest.raises(RefusedError, match="no room was named"):
         world.gate().release(world.request(grant=b"good"))
     world.write_policy()
     with pytest.raises(RefusedError, match="the grant is for somebody else"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from immure.keymaterial.key import PublicKey
     from immure.transfer import Gate, Receipt, Request
     from immure.transfer.case import Decision
+    from immure.transfer.room_grants import RoomGrants
 
 _MOST_GRANT = 1 << 20
 
@@ -59,7 +62,12 @@ Exit codes:
 @click.option("--log", "log_directory", metavar="DIR", required=True, type=click.Path())
 @click.option("--log-key", metavar="URI", required=True, help=f"What signs the log. {KEY_HELP}")
 @click.option("--log-origin", metavar="NAME", help="Begin a log of this name if there is none in DIR.")
-@click.option("--grant", metavar="FILE", type=click.Path(), help="What a person has granted.")
+@click.option("--room", metavar="DIR", type=click.Path(), help="The room whose door must have granted it.")
+@click.option(
+    "--room-key", metavar="URI", help=f"What signs the room's log. [default: --log-key]  {KEY_HELP}"
+)
+@click.option("--as", "account", metavar="ACCOUNT", help="Whose grant must be there.  [default: anybody's]")
+@click.option("--grant", metavar="FILE", type=click.Path(), help="The id of the grant.  [default: any]")
 @click.option("--name", help="What to call it there.  [default: the name of DUMP]")
 @click.option(
     "--signer-keys",
@@ -90,6 +98,9 @@ def release(
     log_directory: str,
     log_key: str,
     log_origin: str | None,
+    room: str | None,
+    room_key: str | None,
+    account: str | None,
     grant: str | None,
     name: str | None,
     signer_keys: tuple[str, ...],
@@ -121,13 +132,20 @@ def release(
     if sealed and (clearance is None or name is None):
         raise UsageError("a dump in the vault needs --clearance and --name")
     shown: list[Decision] = []
-    with open_destination(target) as destination, open_key(log_key, quiet) as signer:
+    if room is None and (account or room_key):
+        raise UsageError("--as and --room-key need --room")
+    with (
+        open_destination(target) as destination,
+        open_key(log_key, quiet) as signer,
+        _open_grants(room, room_key or log_key, account, quiet) as grants,
+    ):
         gate = Gate(
             store=open_vault(vault_directory, key_file, passphrase_file),
             policies=PolicyFile(policy),
             verifier=EnvelopeVerifier(_public_keys(signer_keys, quiet)),
             log=_open_log(log_directory, log_origin, signer),
             on_decision=shown.append,
+            grants=grants,
         )
         request = Request(
             source=VaultSource(dump) if sealed else FileSource(dump, follow=not no_follow),
@@ -196,6 +214,28 @@ def _open_log(directory: str, origin: str | None, signer: Signer) -> AuditLog:
     if origin is None:
         raise UsageError("there is no log; --log-origin NAME begins one", path=directory)
     return AuditLog.create(directory, origin=origin, signer=NoteSigner(origin, signer))
+
+
+@contextmanager
+def _open_grants(
+    room: str | None, room_key: str, account: str | None, quiet: bool
+) -> Iterator[RoomGrants | None]:
+    """What the door of a room has granted; its log takes what is used."""
+    if room is None:
+        yield None
+        return
+    from immure.access import Door
+    from immure.access.door import LOG
+    from immure.auditlog import AuditLog
+    from immure.custody.note_signer import NoteSigner
+    from immure.transfer.room_grants import RoomGrants
+
+    origin = AuditLog.open(Path(room) / LOG, check=False).origin
+    with (
+        open_key(room_key, quiet) as signer,
+        Door.open(room, signer=NoteSigner(origin, signer)) as door,
+    ):
+        yield RoomGrants(door, account)
 
 
 def _public_keys(paths: tuple[str, ...], quiet: bool) -> list[PublicKey]:

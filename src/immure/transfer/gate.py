@@ -26,7 +26,7 @@ from immure.dumps.dump import Reader
 from immure.errors import AttestationError, PolicyError, RefusedError, VaultError
 from immure.transfer.case import Case, Decision, NotShown, Outcome
 from immure.transfer.destinations.interface import Destination, Placed, Stage
-from immure.transfer.interfaces import DecisionLog, GrantCheck, PolicySource, Readable, Store, Verifier
+from immure.transfer.interfaces import DecisionLog, Grants, PolicySource, Readable, Store, Verifier
 from immure.transfer.journal import Journal, refusal
 from immure.transfer.places import check_name
 from immure.transfer.policy import Policy
@@ -72,7 +72,7 @@ class Gate:
         verifier: checks the signatures of clearances.
         log: takes every decision.
         clock: tells the time.
-        grants: checks what people have granted; None if nobody can.
+        grants: knows what people have granted; None if nobody does.
         on_decision: is told of each decision before it takes effect.
         piece_bytes: how much is sent at a time.
     """
@@ -85,7 +85,7 @@ class Gate:
         verifier: Verifier,
         log: DecisionLog,
         clock: Clock = clocks.now,
-        grants: GrantCheck | None = None,
+        grants: Grants | None = None,
         on_decision: Callable[[Decision], None] = lambda decision: None,
         piece_bytes: int = PIECE_BYTES,
     ) -> None:
@@ -170,11 +170,11 @@ class Gate:
             case = replace(case, shown=NotShown("clearance", why_not))
         else:
             case = replace(case, shown=self._verifier.verify(envelope, policy.signers, self._clock))
-        if grant is not None and self._grants is None:
-            return replace(case, granted="this version cannot check grants")
-        if grant is not None and self._grants is not None:
-            reason = self._grants(grant, case)
+        if self._grants is not None and (grant is not None or policy.grant_required):
+            reason = self._grants.fault(grant, case)
             return replace(case, grant=reason is None, granted=reason or "")
+        if grant is not None:
+            return replace(case, granted="no room was named that could have given a grant")
         return case
 
     def _transfer(self, request: Request, decision: Decision) -> Generator[Step, None, Placed]:
@@ -186,7 +186,7 @@ class Gate:
             try:
                 with self._policies.held() as policy:
                     yield Step.HELD
-                    self._check_again(decision, policy, request.source.path)
+                    self._check_again(decision, policy, request)
                     return stage.commit(case.sha256)
             except PolicyError as error:
                 reason = f"not released: the policy cannot be read any more: {error}"
@@ -206,9 +206,9 @@ class Gate:
         if sent.hexdigest() != case.sha256:
             raise VaultError("gave back other bytes than were sealed", path=f"sha256:{case.sha256}")
 
-    def _check_again(self, decision: Decision, policy: Policy, path: str) -> None:
-        """Ask the rules once more, by the policy and the clock of this moment."""
-        now = self._clock()
+    def _check_again(self, decision: Decision, policy: Policy, request: Request) -> None:
+        """Ask the rules once more, by the policy, the clock and the grants of this moment."""
+        now, path = self._clock(), request.source.path
         if policy.version != decision.policy:
             reason = "not released: the policy has changed since the decision; ask again"
             raise RefusedError(reason, rule="policy-unchanged", path=path)
@@ -218,6 +218,8 @@ class Gate:
         again = decide(policy, replace(decision.case, now=now))
         if not again.allowed:
             raise refusal(again, path)
+        if decision.case.grant and self._grants is not None:
+            self._grants.use(request.grant, decision.case)
 
 
 def _read(clearance: Readable) -> tuple[bytes | None, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol
 
@@ -12,9 +12,6 @@ from immure.dumps.dump import Reader
 from immure.transfer.case import Case, NotShown, Shown
 from immure.transfer.policy import Policy, SignerRules
 from immure.vault.records import Sealed
-
-#: Says why a grant does not allow a release, or nothing.
-GrantCheck = Callable[[bytes, Case], str | None]
 
 
 class Store(Protocol):
@@ -53,6 +50,26 @@ class Verifier(Protocol):
 
     def verify(self, envelope: bytes, signers: SignerRules, now: Clock) -> Shown | NotShown:
         """The clearance in it, if enough of those have signed it who may; or why there is none."""
+
+
+class Grants(Protocol):
+    """What people have granted (:class:`immure.transfer.room_grants.RoomGrants`)."""
+
+    def fault(self, shown: bytes | None, case: Case) -> str | None:
+        """Why nobody's grant allows this release now; None if one does.
+
+        Args:
+            shown: what was shown as a grant, if anything was.
+            case: what is to be released.
+        """
+
+    def use(self, shown: bytes | None, case: Case) -> None:
+        """Note that a grant is used for this release, which is about to become visible.
+
+        Raises:
+            RefusedError: it is not live any more.
+            LogError: it is not certain that it was noted.
+        """
 
 
 class DecisionLog(Protocol):
