@@ -56,6 +56,10 @@ def test_a_cell_of_the_matrix(name: str, world: WorldName, stages: dict[str, Sta
         assert outcome.broken_by in scenario.links[outcome.broke_at - 1].controls
     assert outcome.is_as_expected
     assert outcome.proofs
+    if "response" in world.controls and outcome.broke_at is None:
+        assert outcome.response is not None
+        assert outcome.response.organizations_told == len(scenario.organizations)
+        assert outcome.response.mailboxes_read_again == 0
     if "gate" in world.controls:
         assert any(" of the gate, in a log that verifies" in proof for proof in outcome.proofs)
     if "ledger" in world.controls:

@@ -6,7 +6,7 @@ from immure.dumps.dump import Region
 from immure.keymaterial.key import Origin, PublicKey, RsaNumbers
 from immure.replay.issuers import CUSTODIES
 from immure.replay.matrix import Played, WorldName, worlds
-from immure.replay.record import Notice, Outcome, Reading, Tale
+from immure.replay.record import Notice, Outcome, Reading, Response, Tale
 from immure.replay.scenario import Scenario, read_scenario
 from immure.scanning.finding import Finding, ImageReport, Occurrence
 
@@ -34,9 +34,11 @@ def outcome(world: WorldName, scenario: Scenario = STORM, *, sham: str | None = 
     if link is None:
         many = len(scenario.organizations)
         tale.reading = Reading(many, 3 * many, many, "", 1.0, 2.0)
-        for control in ("mail-log", "ledger"):
+        for control in ("mail-log", "ledger", "response"):
             if control in working:
                 tale.notice(Notice(control, 6.5, many, "a token that nobody issued"))
+        if "response" in working:
+            tale.response = Response("report", 1.5, many, many, True, 0)
     else:
         tale.reading = Reading(0, 0, len(scenario.organizations), "token-signature")
         control = next(name for name in scenario.links[link - 1].controls if name in working)

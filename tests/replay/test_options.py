@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import pytest
 
-from immure.replay import options
+from immure.replay import front_door, options, responding
 from immure.replay.errors import ReplayError
-from immure.replay.options import CustodyKind, MailKind, Options, custody_kind, mail_kind
+from immure.replay.options import (
+    CustodyKind,
+    MailKind,
+    Options,
+    custody_kind,
+    lacking_controls,
+    mail_kind,
+)
 from immure.replay.scenario import read_scenario
 from immure.replay.soft_token import why_not
 
@@ -94,3 +103,27 @@ def test_no_such_mail_system(made: Options, lacks: str | None, monkeypatch: pyte
     monkeypatch.setattr(options, "why_no_dovecot", lambda: lacks)
     with pytest.raises(ReplayError, match=r"real parts only|no Dovecot here"):
         mail_kind(made)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "scenario", "lacking"),
+    [
+        (front_door, "access", "storm-0558", {"access"}),
+        (responding, "response", "storm-0558", {"response"}),
+        (front_door, "access", "golden-token", set()),  # which has no such control
+    ],
+)
+def test_a_control_whose_part_is_not_installed(
+    module: ModuleType, name: str, scenario: str, lacking: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    found, words = lacking_controls(Options(), read_scenario(scenario))
+    assert found == lacking
+    assert [f"the control {name} is off" in one for one in words] == [True] * len(lacking)
+    if lacking:
+        with pytest.raises(ReplayError, match=f"the control {name} cannot be on: .*is not installed"):
+            lacking_controls(Options(require_real=True), read_scenario(scenario))
+
+
+def test_nothing_is_lacking_here() -> None:
+    assert lacking_controls(Options(require_real=True), STORM) == (frozenset(), ())

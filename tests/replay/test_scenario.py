@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from immure.errors import UsageError
-from immure.replay.controls import CONTROLS, MISSING
+from immure.replay.controls import CONTROLS
 from immure.replay.matrix import worlds
 from immure.replay.scenario import FITTING, names, parse_scenario, read_scenario
 
@@ -43,8 +43,7 @@ mailbox = "minister@ministry.example"
 def test_a_scenario_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(GOOD)
     made = read_scenario(str(tmp_path / "mine.toml"))
-    assert made.controls == ("custody", "redact", "key-scope", "ledger")
-    assert made.missing == ("access",)
+    assert made.controls == ("custody", "redact", "access", "key-scope", "ledger")
     assert [link.number for link in made.links] == [1, 2, 3, 4]
     assert made.link_of("key-scope") == 3
     assert made.organizations[0].domain == "ministry.example"
@@ -147,5 +146,4 @@ def test_the_incident_has_all_links_and_controls() -> None:
     assert len(made.organizations) == 25
     assert len(made.links) == 8
     assert set(made.controls) == set(CONTROLS)
-    assert set(made.missing) == set(MISSING)
     assert len(worlds(made)) == 2 + 2 * len(CONTROLS)

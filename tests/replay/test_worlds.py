@@ -10,6 +10,9 @@ from dataclasses import replace
 
 import pytest
 
+from immure.access.webauthn import assertion
+from immure.replay import responding
+from immure.replay.errors import ReplayError
 from immure.replay.issuers import CUSTODIES
 from immure.replay.mail import why_no_dovecot
 from immure.replay.matrix import all_on, as_in_2023
@@ -18,6 +21,8 @@ from immure.replay.playing import play
 from immure.replay.record import Outcome
 from immure.replay.scenario import Scenario, read_scenario
 from immure.replay.stage import Stage
+from immure.response.containment.running import ContainmentRun
+from immure.response.containment.running import Outcome as Contained
 from immure.transfer import gate
 from immure.transfer.case import Case, Decision
 from immure.transfer.case import Outcome as RuleOutcome
@@ -77,6 +82,53 @@ def test_a_gate_that_lets_everything_out_is_noticed(stage: Stage, monkeypatch: p
     outcome = play(stage, frozenset({"gate"}))
     assert outcome.reading.mailboxes == EVERYBODY
     assert not outcome.is_as_expected
+
+
+def test_access_alone(stage: Stage) -> None:
+    """The engineer comes in, and he who has taken her corporate account does not."""
+    outcome = play(stage, frozenset({"access"}))
+    assert (outcome.broke_at, outcome.broken_by) == (4, "access")
+    assert outcome.reading.mailboxes == 0
+    said = [one.words for one in outcome.moments if one.link == 4]
+    assert any("the engineer comes in as prd-ada" in words for words in said)
+    assert any("6 tries open neither room" in words for words in said)
+    assert outcome.is_as_expected
+
+
+@pytest.mark.drill
+def test_a_door_that_does_not_look_at_signatures_is_noticed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "_front_door", None)  # one of its own: it takes over what it is shown
+    monkeypatch.setattr(assertion, "_check_signature", lambda *_: None)
+    outcome = play(stage, frozenset({"access"}))
+    assert outcome.reading.mailboxes == EVERYBODY
+    assert not outcome.is_as_expected
+
+
+def test_the_response_alone(stage: Stage) -> None:
+    outcome = play(stage, frozenset({"response"}))
+    assert outcome.broke_at is None
+    assert outcome.reading.mailboxes == EVERYBODY
+    response = outcome.response
+    assert response is not None
+    assert (response.told_by, response.organizations_told, response.letters) == (
+        "report",
+        EVERYBODY,
+        EVERYBODY,
+    )
+    assert response.mailboxes_read_again == 0
+    assert response.at_least  # no log says what was read
+    assert [one.control for one in outcome.notices] == ["response"]
+    assert outcome.is_as_expected
+
+
+@pytest.mark.drill
+def test_a_response_that_does_nothing_is_noticed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ContainmentRun, "carry_out", lambda _: Contained(()))
+    monkeypatch.setattr(responding, "_PATIENCE", 1.0)
+    with pytest.raises(ReplayError, match="not seen to refuse the key"):
+        play(stage, frozenset({"response"}))
 
 
 def test_with_everything_on_the_chain_breaks_at_its_first_link(stage: Stage, storm: Scenario) -> None:

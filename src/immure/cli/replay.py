@@ -225,8 +225,6 @@ def _list() -> int:
     for name in names():
         one = read_scenario(name)
         click.echo(f"{name}\n  {visible(one.title)}\n  controls: {', '.join(one.controls)}")
-        if one.missing:
-            click.echo(f"  not built yet: {', '.join(one.missing)}")
     return ExitCode.CLEAN
 
 

@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from immure.replay import front_door, responding
 from immure.replay.errors import ReplayError
 from immure.replay.issuers import Custody
 from immure.replay.mail import why_no_dovecot
@@ -85,3 +86,17 @@ def networks_kind(options: Options) -> tuple[bool, tuple[str, ...]]:
             raise
         return False, (f"the rooms share the network of this machine: {error}",)
     return True, ()
+
+
+def lacking_controls(options: Options, scenario: Scenario) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Controls that cannot be on here, as what they need is not installed, and what must be said of them.
+
+    Raises:
+        ReplayError: only real parts were asked for, and one is lacking.
+    """
+    why = {"access": front_door.why_not(), "response": responding.why_not()}
+    lacking = {name: words for name, words in why.items() if words is not None and name in scenario.controls}
+    for name, words in lacking.items() if options.require_real else ():
+        raise ReplayError(f"the control {name} cannot be on: {words}")
+    said = tuple(f"the control {name} is off in every world: {words}" for name, words in lacking.items())
+    return frozenset(lacking), said

@@ -13,7 +13,7 @@ from immure.replay.scenario import Link, Scenario
 from immure.scanning.finding import ImageReport
 
 #: ``failed``: the chain went through; ``broke``: it ended here; ``noticed``: it went through, and somebody
-#: knows; ``missing``: what would break it is not built yet; ``idle``: the chain had ended before.
+#: knows; ``missing``: no control is for it; ``idle``: the chain had ended before.
 Status = Literal["failed", "broke", "noticed", "missing", "idle"]
 #: What held accepted tokens against issued ones: ``immure detect``, or the ledger alone.
 Reconciler = Literal["detect", "ledger"]
@@ -79,6 +79,37 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Response:
+    """What the response came to.
+
+    Attributes:
+        told_by: the control that had noticed; ``report`` if a stranger had to write.
+        refused_after: seconds from the opening of the incident until every relying party refused the key.
+        organizations_told: to how many a letter came; ``letters`` how many came.
+        at_least: whether more may have been read than is known.
+        mailboxes_read_again: by the same key, afterwards.
+    """
+
+    told_by: str
+    refused_after: float
+    organizations_told: int
+    letters: int
+    at_least: bool
+    mailboxes_read_again: int
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "told_by": self.told_by,
+            "refused_after_seconds": round(self.refused_after, 3),
+            "organizations_told": self.organizations_told,
+            "letters": self.letters,
+            "radius_is_at_least": self.at_least,
+            "mailboxes_read_again": self.mailboxes_read_again,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """One replay.
 
@@ -96,6 +127,7 @@ class Outcome:
         seconds: how long it took.
         custody: what had the key.
         reconciled_by: what looked for forged tokens; None if nobody did.
+        response: None if there was none.
     """
 
     scenario: Scenario
@@ -112,6 +144,7 @@ class Outcome:
     seconds: float
     custody: Custody = "file"
     reconciled_by: Reconciler | None = None
+    response: Response | None = None
 
     @property
     def is_as_expected(self) -> bool:
@@ -144,7 +177,6 @@ class Outcome:
         return {
             "scenario": self.scenario.name,
             "controls": [name for name in self.scenario.controls if name in self.controls],
-            "missing": list(self.scenario.missing),
             "verdict": self.verdict,
             "as_expected": self.is_as_expected,
             "broke_at": self.broke_at,
@@ -180,6 +212,7 @@ class Outcome:
             ],
             "custody": self.custody,
             "reconciled_by": self.reconciled_by,
+            "response": None if self.response is None else self.response.to_json(),
             "parts": list(self.parts),
             "seconds": round(self.seconds, 3),
         }
@@ -212,6 +245,7 @@ class Tale:
     parts: list[str] = field(default_factory=list)
     custody: Custody = "file"
     reconciled_by: Reconciler | None = None
+    response: Response | None = None
 
     def has(self, control: str) -> bool:
         """Whether a control is on."""
@@ -260,6 +294,7 @@ class Tale:
             self.now,
             self.custody,
             self.reconciled_by,
+            self.response,
         )
 
     def _result(self, link: Link, broke_at: int | None, broken_by: str | None) -> LinkResult:
@@ -272,5 +307,5 @@ class Tale:
         if noticed:
             return LinkResult(link, "noticed", tuple(one.control for one in noticed), noticed[0].words)
         if all(name not in self.scenario.controls for name in link.controls):
-            return LinkResult(link, "missing", (), "what would break it is not built yet")
+            return LinkResult(link, "missing", (), "no control is for it")
         return LinkResult(link, "failed")

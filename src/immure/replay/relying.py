@@ -19,6 +19,8 @@ from immure.replay.program import LOOPBACK, Program, free_ports, immure
 from immure.secret import Secret
 
 CLIENT: Final = "mail-server"
+#: The name of the list of keys that are burnt.
+DENY_LIST: Final = "https://login.example/deny-list"
 #: File beside the settings with a secret that is shared with those who sign.
 SHARED: Final = "shared.secret"
 
@@ -33,6 +35,7 @@ class Doorkeeper:
         issuers: who signs: the policy knows all of them.
         checks_scope: whether a key is held to what it may sign for.
         tenants: of the organizations whose mail is here.
+        deny_list: the public key that deny-lists are held against; None takes none.
         shared: a secret with which tokens may be signed, too, where scope is not checked.
     """
 
@@ -42,6 +45,7 @@ class Doorkeeper:
     checks_scope: bool
     tenants: tuple[str, ...] = ()
     shared: Secret[bytes] | None = None
+    deny_list: Path | None = None
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     port: int = field(default_factory=lambda: free_ports(1)[0])
     program: Program | None = None
@@ -50,6 +54,11 @@ class Doorkeeper:
     def url(self) -> str:
         """Where tokens are asked about."""
         return f"http://{LOOPBACK}:{self.port}/introspect"
+
+    @property
+    def deny_list_url(self) -> str:
+        """Where a deny-list is pushed to."""
+        return f"http://{LOOPBACK}:{self.port}/deny-list"
 
     @property
     def log(self) -> Path:
@@ -90,6 +99,12 @@ class Doorkeeper:
             f"tenants = [{tenants if one.kind == ENTERPRISE else ''}]\n"
             for one in self.issuers
         )
+        denied = (
+            ""
+            if self.deny_list is None
+            else f'\n[deny_list]\nname = "{DENY_LIST}"\nkeys = "{self.deny_list}"\n'
+            'state = "deny-list.jwt"\non_expiry = "keep"\n'
+        )
         return f"""version = 1
 token_type = "at+jwt"
 
@@ -98,7 +113,7 @@ file = "{self.keys}"
 {rules}
 [audiences]
 "{MAIL}" = ["enterprise"]
-"""
+{denied}"""
 
     def _settings(self) -> str:
         digest = hashlib.sha256(self.secret.encode()).hexdigest()

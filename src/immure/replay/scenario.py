@@ -35,7 +35,7 @@ from uuid import NAMESPACE_DNS, uuid5
 
 from immure.errors import UsageError
 from immure.introspection.table import Table
-from immure.replay.controls import CONTROLS, MISSING
+from immure.replay.controls import CONTROLS
 
 Way = Literal["dump", "host", "repository", "secret"]
 Lost = Literal["consumer", "enterprise"]
@@ -64,7 +64,7 @@ class Link:
         number: from 1.
         title: what it is, in a few words.
         happened: what is known of it.
-        controls: which of ours break it; one that is not built yet may be among them.
+        controls: which of ours break it.
     """
 
     number: int
@@ -106,13 +106,8 @@ class Scenario:
 
     @property
     def controls(self) -> tuple[str, ...]:
-        """Those of ours that are built, in the order of the links."""
-        return tuple(name for link in self.links for name in link.controls if name not in MISSING)
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Those that are not built yet."""
-        return tuple(name for link in self.links for name in link.controls if name in MISSING)
+        """Those of ours, in the order of the links."""
+        return tuple(name for link in self.links for name in link.controls)
 
     def link_of(self, control: str) -> int:
         """The number of the link that a control breaks."""
@@ -196,11 +191,11 @@ def _scenario(values: dict[str, Any]) -> Scenario:
 def _check(made: Scenario) -> None:
     named = [name for link in made.links for name in link.controls]
     for name in named:
-        if name not in CONTROLS and name not in MISSING:
+        if name not in CONTROLS:
             raise UsageError(f"links: there is no control {name[:80]!a}")
         if named.count(name) > 1:
             raise UsageError(f"links: the control {name!r} is at two links")
-        if name not in MISSING and name not in FITTING[made.way]:
+        if name not in FITTING[made.way]:
             raise UsageError(
                 f"links: the control {name!r} has nothing to do where a key is lost by {made.way}"
             )

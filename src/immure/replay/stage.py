@@ -24,11 +24,12 @@ from immure.redact.options import RedactOptions
 from immure.redact.redactor import redact_file
 from immure.replay.crash import BY_KERNEL
 from immure.replay.crashing import COME_BACK, answers, crashed, publics_of, until
+from immure.replay.front_door import FrontDoor
 from immure.replay.identity import Directory
 from immure.replay.issuers import CONSUMER, ENTERPRISE, Custody, Issuer
 from immure.replay.load import Load
 from immure.replay.networks import Network
-from immure.replay.options import Options, custody_kind, mail_kind, networks_kind
+from immure.replay.options import Options, custody_kind, lacking_controls, mail_kind, networks_kind
 from immure.replay.program import free_ports
 from immure.replay.publishing import Publisher
 from immure.replay.scenario import Scenario
@@ -84,6 +85,7 @@ class Stage:
         mail: ``dovecot`` or ``http``.
         debugging: the network of that room; None if it is the machine's.
         custody: what keeps the key where that control is on: ``pkcs11`` or ``keyholder``.
+        lacking: controls that cannot be on here.
         stands_in: what stands in for real parts here, in words; empty if nothing does.
     """
 
@@ -108,7 +110,8 @@ class Stage:
         self.mail, mail_words = mail_kind(self.options)
         self.custody, custody_words = custody_kind(self.options, self.scenario)
         self._parted, network_words = networks_kind(self.options)
-        self.stands_in = mail_words + custody_words + network_words
+        self.lacking, lacking_words = lacking_controls(self.options, self.scenario)
+        self.stands_in = mail_words + custody_words + network_words + lacking_words
         self.top = Path(tempfile.mkdtemp(prefix="immure-replay-", dir=self.options.directory))
         self.top.chmod(0o711)  # Dovecot's processes have users of their own
         if not self.options.keep:
@@ -119,6 +122,7 @@ class Stage:
         self._redacted: dict[str, tuple[Path, dict[str, Any]]] = {}
         self.directory = Directory(self.top / "directory", self.scenario.organizations)
         self.debugging = self._network()
+        self._front_door: FrontDoor | None = None
         self._victim: Issuer | None = None
         if self.scenario.lost == CONSUMER:
             self._victim = self._issuer(ENTERPRISE)
@@ -140,6 +144,18 @@ class Stage:
         if (custody, rotation) not in self._scenes:
             self._scenes[custody, rotation] = self._made(custody=custody, rotation=rotation)
         return self._scenes[custody, rotation]
+
+    def spend(self, scene: Scene) -> None:
+        """What a world has changed for good: the next one gets another."""
+        self._scenes = {name: one for name, one in self._scenes.items() if one is not scene}
+
+    def front_door(self) -> FrontDoor:
+        """The door of the rooms, founded when it is first asked for; raises ReplayError."""
+        if self._front_door is None:
+            self._front_door = FrontDoor(self.room("door"))
+            self._front_door.prepare()
+            self._ended.callback(self._front_door.close)
+        return self._front_door
 
     def searched(self, dump: Path, publics: tuple[PublicKey, ...]) -> ScanReport:
         """What is in a file; each is searched once, by the digest of its bytes."""

@@ -17,6 +17,7 @@ from immure.replay.noticing import CustomersRule
 from immure.replay.reconciling import Reconciliation
 from immure.replay.record import Tale
 from immure.replay.relying import Doorkeeper
+from immure.replay.responding import Responder
 from immure.replay.stage import Scene, Stage
 from immure.replay.thief import StolenKey, Thief
 from immure.secret import Secret
@@ -37,6 +38,8 @@ class World:
         shared: the secret that the mail system shares with an old program, if there is one.
         thief: the attacker, with the key that he has in the end.
         doorkeeper, mail: the mail system.
+        responder: who answers, if that is prepared.
+        inside: whether the attacker is in the debugging room.
         reconciliation, rule: those who notice.
     """
 
@@ -54,6 +57,8 @@ class World:
     mail: MailSystem | None = None
     reconciliation: Reconciliation | None = None
     rule: CustomersRule | None = None
+    responder: Responder | None = None
+    inside: bool = True
     ended: ExitStack = field(default_factory=ExitStack)
 
     def in_debugging(self, work: Callable[[], Result]) -> Result:
@@ -64,4 +69,4 @@ class World:
     def link(self, control: str) -> int:
         """The number of the link of a control; of the first link if the scenario has no such control."""
         scenario = self.tale.scenario
-        return scenario.link_of(control) if control in scenario.controls + scenario.missing else 1
+        return scenario.link_of(control) if control in scenario.controls else 1

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
+from immure.replay.front_door import CORPORATE, ENGINEER
 from immure.replay.searching import key_texts
 from immure.replay.world import World
+
+#: What the door is of: where dumps are looked at, and where keys sign.
+ROOMS: Final = ("room:debugging", "room:production")
 
 
 def act(world: World) -> None:
@@ -13,10 +18,28 @@ def act(world: World) -> None:
     scenario = world.tale.scenario
     if "scan" in scenario.controls:
         _scan(world)
-    if "access" in scenario.missing:
-        link = scenario.link_of("access")
-        words = "an engineer's account is taken, and opens the room: no control of access is built yet"
-        world.tale.say(link, "attacker", words)
+    if "access" in scenario.controls:
+        _enter(world)
+
+
+def _enter(world: World) -> None:
+    """An engineer's corporate account is taken: what does it open?"""
+    tale, link = world.tale, world.link("access")
+    if not tale.has("access"):
+        tale.say(link, "attacker", f"an engineer's account ({CORPORATE}) is taken, and opens the room")
+        return
+    door = world.stage.front_door()
+    approvers = door.engineer_enters(ROOMS[0])
+    words = f"the engineer comes in as {ENGINEER}, with her own security key, approved by {approvers}"
+    tale.say(link, "debugging", words)
+    attempts = door.attacks(ROOMS)
+    tale.say(link, "attacker", f"the engineer's account {CORPORATE} is taken; he has no key of hers")
+    opened = [one for one in attempts if not one.refused]
+    for one in opened:
+        tale.say(link, "attacker", f"{one.words}: he is in")
+    if not opened:
+        world.inside = False
+        tale.break_by("access", f"{len(attempts)} tries open neither room: {attempts[0].refused}")
 
 
 def _scan(world: World) -> None:

@@ -61,6 +61,7 @@ def begin(world: World) -> None:
         checks_scope=tale.has("key-scope") or "key-scope" not in scenario.controls,
         tenants=tuple(one.tenant for one in scenario.organizations),
         shared=world.shared,
+        deny_list=None if world.responder is None else world.responder.pins,
     )
     world.ended.callback(doorkeeper.stop)
     doorkeeper.start()

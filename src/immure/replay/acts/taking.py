@@ -21,10 +21,12 @@ def act(world: World) -> None:
     account = claims_of(scene.issuer.token())
     thief = Thief(scene.publics, account)
     world.thief = thief
-    key, report = world.in_debugging(lambda: thief.search(world.debugging))
+    room = world.debugging if world.inside else world.stage.room("outside")
+    key, report = world.in_debugging(lambda: thief.search(room))
     if tale.scenario.way == "secret":
-        key = thief.read_settings(world.debugging)
-    _say_whether_parted(world, link)
+        key = thief.read_settings(room)
+    if world.inside:
+        _say_whether_parted(world, link)
     size = sum(image.size for image in report.images) / 1e6
     if key is not None:
         tale.say(link, "attacker", f"he searches {size:.1f} MB for {key.kid}, and finds {key.how}")
@@ -60,4 +62,4 @@ def _say_whether_parted(world: World, link: int) -> None:
 
 def _link(world: World) -> int:
     scenario = world.tale.scenario
-    return scenario.link_of("access") if "access" in scenario.missing else world.link("custody")
+    return world.link("access" if "access" in scenario.controls else "custody")

@@ -95,6 +95,11 @@ class DovecotMail(MailSystem):
         finally:
             _leave(client)
 
+    @property
+    def events(self) -> Path | None:
+        """See :class:`MailSystem`."""
+        return self._server.events if self.keeps_log and self._server is not None else None
+
     def accesses(self) -> list[Access]:
         """See :meth:`MailSystem.accesses`."""
         if not self.keeps_log or self._server is None:

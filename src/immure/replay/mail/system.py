@@ -87,6 +87,11 @@ class MailSystem(ABC):
     def stop(self) -> None:
         """End."""
 
+    @property
+    def events(self) -> Path | None:
+        """The file of the mail-access log, as ``immure detect`` reads it; None if there is none."""
+        return None
+
     @abstractmethod
     def read(self, mailbox: str, token: str, remote: str) -> list[str]:
         """All messages of a mailbox, as a client at ``remote`` gets them who shows a token.

@@ -16,7 +16,6 @@ from immure.replay.report.words import (
     control_words,
     differing,
     ends_words,
-    missing_words,
     noticed_words,
     result_words,
 )
@@ -168,18 +167,13 @@ def _all_parts(played: list[Played]) -> Iterator[str]:
 
 
 def _limits(played: list[Played], stands_in: Sequence[str]) -> Markup:
-    outcome = played[0].outcome
-    missing = [
-        element("li", f"Not built yet, and never counted as passed: {words}.")
-        for words in missing_words(outcome)
-    ]
     standing = [element("li", f"Not the real thing here: {words}.") for words in stands_in]
     wrong = [element("li", f"Not as it should be: {words}") for words in differing(played)]
     parts = facts([("Part", words) for words in dict.fromkeys(_all_parts(played))])
     return element(
         "section",
         element("h2", "What this shows, and what not"),
-        element("ul", *missing, *standing, *wrong),
+        element("ul", *standing, *wrong),
         parts,
         class_="card",
     )

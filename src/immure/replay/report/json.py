@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, Final, TextIO
 
-from immure.replay.controls import MISSING
 from immure.replay.matrix import Played
 from immure.replay.report.words import differing
 from immure.scanning.report import tool
@@ -24,7 +23,6 @@ def to_json(played: Sequence[Played], stands_in: Sequence[str]) -> dict[str, Any
         "tool": {"name": tool.NAME, "version": tool.version()},
         "scenario": {"name": scenario.name, "title": scenario.title, "about": scenario.about},
         "controls": list(scenario.controls),
-        "missing": {name: MISSING[name] for name in scenario.missing},
         "stands_in": list(stands_in),
         "as_expected": not differing(list(played)),
         "worlds": [{"name": one.name, **one.outcome.to_json()} for one in played],

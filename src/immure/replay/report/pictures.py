@@ -82,7 +82,7 @@ def _box(number: int, result: LinkResult) -> Markup:
 def _short(result: LinkResult) -> str:
     if result.by:
         return f"{'broken by' if result.status == 'broke' else 'noticed by'} {', '.join(result.by)}"
-    return {"failed": "went through", "missing": "no control yet", "idle": "not reached"}[result.status]
+    return {"failed": "went through", "missing": "no control", "idle": "not reached"}[result.status]
 
 
 def _text(x: int, y: int, words: str, kind: str) -> Markup:

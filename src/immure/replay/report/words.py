@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from immure.replay.controls import CONTROLS, MISSING
+from immure.replay.controls import CONTROLS
 from immure.replay.matrix import Played
 from immure.replay.record import LinkResult, Outcome, Status
 
@@ -12,7 +12,7 @@ STATUS: Final[dict[Status, str]] = {
     "failed": "went through",
     "broke": "BROKEN HERE",
     "noticed": "went through, and was noticed",
-    "missing": "went through: no control of it is built yet",
+    "missing": "went through: no control is for it",
     "idle": "not reached",
 }
 
@@ -27,11 +27,6 @@ def control_words(outcome: Outcome) -> str:
     if not off:
         return f"on: {', '.join(on)}"
     return f"on: {', '.join(on)}; off: {', '.join(off)}"
-
-
-def missing_words(outcome: Outcome) -> list[str]:
-    """What no control can be switched for, as it is not built yet."""
-    return [f"{name}: {MISSING[name]}" for name in outcome.scenario.missing]
 
 
 def ends_words(outcome: Outcome) -> str:
@@ -52,8 +47,6 @@ def noticed_words(outcome: Outcome) -> str:
 
 def what_is(control: str, *, is_on: bool) -> str:
     """What a control does, or what there is in its place."""
-    if control in MISSING:
-        return f"not built yet: {MISSING[control]}"
     return CONTROLS[control].on if is_on else CONTROLS[control].off
 
 
