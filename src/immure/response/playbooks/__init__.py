@@ -1,0 +1,1 @@
+"""Playbooks: documents that say what is done about a finding, in which order, and by whom."""

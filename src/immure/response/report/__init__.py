@@ -1,0 +1,1 @@
+"""A blast radius for people: at a terminal, and as a page."""
