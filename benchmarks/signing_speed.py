@@ -1,12 +1,17 @@
 """How many tokens a second the signing service gives out over HTTP, as a ratio to what the same two cores
 could sign if they did nothing else (openssl speed), and to npm oidc-provider doing the same.
 
-    python benchmarks/signing_speed.py                   # writes results/signing_speed.json
-    python benchmarks/signing_speed.py --seconds 2 --rounds 1   # a quick look
+    python benchmarks/signing_speed.py                   # writes results/signing_speed.json, in five minutes
+    python benchmarks/signing_speed.py --seconds 2 --rounds 1 --only RS256      # a quick look
 
 Everything runs on the same two cores, the load generator (wrk) included: the front end, the key holder,
-the ledger in SQLite with every row on the disk before its token leaves. oidc-provider has a process for each
-core, its keys in memory, and no ledger. Ours, its peer and the floor take turns; medians of the rounds count.
+the ledger in SQLite with every row on the disk before its token leaves. With two front ends, these share a
+key holder, and a PostgreSQL that syncs. oidc-provider has a process for each core, its keys in memory, and no
+ledger. Floor, peer and ours take turns; medians of the rounds count. Each spell of load is in the results as
+soon as it is over.
+
+Processor time of each token is that of all processes of a server, by part. The ledger in SQLite is a thread
+of the front end: what it takes is the difference to a ledger that is off.
 """
 
 from __future__ import annotations
@@ -17,40 +22,44 @@ import hashlib
 import json
 import os
 import re
-import shutil
+import resource
 import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import measure
+from processes import cpu_by_part
+from signing_servers import answers, free_port, has_peer, peer, running, set_up, two_front_ends
 
-HERE = Path(__file__).resolve().parent
+from servers.postgres import Postgres
+from servers.postgres import running as running_postgres
+
 SECRET = "a-secret-for-the-benchmark-only"
 CONNECTIONS = 64
 ALGORITHMS = {"RS256": "rsa2048", "ES256": "ecdsap256", "EdDSA": "ed25519"}
+OURS, OFF, TWO, PEER = "keyholder", "keyholder, no ledger", "two front ends, PostgreSQL", "oidc-provider"
+KINDS = (OURS, OFF, TWO, PEER)
 Row = dict[str, Any]
 
 SETTINGS = """
 version = 1
-registry = "keys.db"
-state = "state.db"
+registry = "{registry}"
+state = "{state}"
 custody = "{custody}"
 [ledger]
-place = "ledger.db"
+place = "{ledger}"
 log = "ledger-log"
 log_key = "file:log.key"
 [listen]
 port = {port}
+workers = {workers}
 [issuers.bench]
 url = "http://127.0.0.1:{port}"
 audience_classes = ["enterprise"]
@@ -70,30 +79,84 @@ secrets = ["sha256:{digest}"]
 def main() -> None:
     """Run all of it, and write the results."""
     reader = argparse.ArgumentParser(description=__doc__)
-    reader.add_argument("--seconds", type=float, default=8, help="of load for each figure")
-    reader.add_argument("--rounds", type=int, default=3)
+    reader.add_argument("--seconds", type=int, default=4, help="of load for each figure")
+    reader.add_argument("--rounds", type=int, default=2)
     reader.add_argument("--only", choices=ALGORITHMS, help="one algorithm")
+    reader.add_argument("--kinds", nargs="*", choices=KINDS, default=KINDS)
     given = reader.parse_args()
-    rows = []
-    for algorithm in [given.only] if given.only else ALGORITHMS:
-        rows += measured(algorithm, given.seconds, given.rounds)
-    table(rows)
-    print(measure.save("signing_speed", {"rows": rows}))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # with it go the servers that run
+    bench = Bench(given.seconds)
+    kinds = [kind for kind in given.kinds if kind != PEER or has_peer()]
+    with ExitStack() as stack:
+        if TWO in kinds:
+            bench.database = stack.enter_context(running_postgres(fsync="on"))
+        for _ in range(given.rounds):
+            for algorithm in [given.only] if given.only else ALGORITHMS:
+                bench.round(algorithm, kinds)
+    table(bench.rows())
+    print(bench.save())
 
 
-def measured(algorithm: str, seconds: float, rounds: int) -> list[Row]:
-    """One algorithm: what OpenSSL signs, ours with each custody and without its ledger, and the peer."""
-    kinds = ["keyholder", "keyholder, no ledger", "file+unsafe", "oidc-provider"]
-    found: dict[str, list[Row]] = {kind: [] for kind in kinds}
-    floors = []
-    for _ in range(rounds):
-        floors.append(openssl(ALGORITHMS[algorithm]))
+class Bench:
+    """Takes figures, and keeps what there is so far.
+
+    Attributes:
+        database: for two front ends.
+    """
+
+    def __init__(self, seconds: int) -> None:
+        self.database: Postgres | None = None
+        self._seconds = seconds
+        self._floors: dict[str, list[float]] = {}
+        self._spells: dict[tuple[str, str], list[Row]] = {}
+
+    def round(self, algorithm: str, kinds: Sequence[str]) -> None:
+        """The floor, and one spell of each kind."""
+        self._floors.setdefault(algorithm, []).append(openssl(ALGORITHMS[algorithm]))
         for kind in kinds:
-            row = once(kind, algorithm, seconds)
-            if row is not None:
-                found[kind].append(row)
-    floor = statistics.median(floors)
-    return [_row(kind, algorithm, floor, some) for kind, some in found.items() if some]
+            self._spells.setdefault((algorithm, kind), []).append(self._once(kind, algorithm))
+            self.save()
+
+    def save(self) -> Path:
+        """Write what there is."""
+        return measure.save("signing_speed", {"connections": CONNECTIONS, "rows": self.rows()})
+
+    def rows(self) -> list[Row]:
+        """What was measured, by algorithm and kind."""
+        made = []
+        for algorithm, floors in self._floors.items():
+            floor = statistics.median(floors)
+            rows = {
+                kind: _row(kind, algorithm, floor, some)
+                for (one, kind), some in self._spells.items()
+                if one == algorithm
+            }
+            for kind, row in rows.items():
+                if PEER in rows and kind != PEER:
+                    row["ratio_to_peer"] = round(
+                        row["tokens_per_second"] / rows[PEER]["tokens_per_second"], 3
+                    )
+            made += rows.values()
+        return made
+
+    def _once(self, kind: str, algorithm: str) -> Row:
+        """One spell of load on a fresh server."""
+        with tempfile.TemporaryDirectory(prefix="immure-bench-") as place:
+            directory, port = Path(place), free_port()
+            if kind == PEER:
+                started = peer(directory, port, algorithm)
+            elif kind == TWO:
+                assert self.database is not None
+                started = two_front_ends(directory, port, _settings_for(port, algorithm), self.database)
+            else:
+                started = _ours(directory, port, algorithm, kind)
+            with started as processes:
+                load(port, 1)
+                before = cpu_by_part(processes)
+                made = load(port, self._seconds)
+                made["cpu"] += cpu_by_part(processes)
+                made["cpu"].subtract(before)
+                return made
 
 
 def _row(kind: str, algorithm: str, floor: float, some: Sequence[Row]) -> Row:
@@ -101,146 +164,72 @@ def _row(kind: str, algorithm: str, floor: float, some: Sequence[Row]) -> Row:
         return statistics.median(one[name] for one in some)
 
     rate = statistics.median(one["requests"] / one["seconds"] for one in some)
+    parts = sorted({part for one in some for part in one["cpu"]})
+    cpu = {
+        part: round(statistics.median(one["cpu"][part] / one["requests"] for one in some) * 1e6)
+        for part in parts
+    }
     return {
         "kind": kind,
         "algorithm": algorithm,
         "tokens_per_second": round(rate),
         "floor_signatures_per_second": round(floor),
         "ratio_to_floor": round(rate / floor, 3),
-        "cpu_us_per_token": round(statistics.median(one["cpu"] / one["requests"] for one in some) * 1e6),
+        "cpu_us_per_token": {**cpu, "servers": sum(cpu.values()) - cpu["load"]},
         "p50_ms": middle("p50_us") / 1000,
         "p99_ms": middle("p99_us") / 1000,
         "errors": sum(one["errors"] for one in some),
+        "spells": len(some),
     }
 
 
-def once(kind: str, algorithm: str, seconds: float) -> Row | None:
-    """One spell of load on a fresh server."""
-    with tempfile.TemporaryDirectory(prefix="immure-bench-") as place:
-        directory, port = Path(place), free_port()
-        if kind == "oidc-provider":
-            started = peer(directory, port, algorithm)
-        else:
-            started = ours(directory, port, algorithm, kind)
-        if started is None:
-            return None
-        with started as process:
-            load(port, 1.0)
-            before = cpu_of(process)
-            made = load(port, seconds)
-            made["cpu"] = cpu_of(process) - before
-            return made
-
-
-def ours(directory: Path, port: int, algorithm: str, kind: str) -> Any:
-    """The service, set up in a directory."""
-    custody = "keyholder:holder/keys.sealed?pin-source=pin" if "keyholder" in kind else "file+unsafe:private"
+def _settings_for(port: int, algorithm: str) -> Any:
     digest = hashlib.sha256(SECRET.encode()).hexdigest()
-    path = directory / "signing.toml"
-    path.write_text(SETTINGS.format(custody=custody, port=port, algorithm=algorithm, digest=digest))
-    (directory / "pin").write_text("a pin for the benchmark\n")
-    (directory / "pin").chmod(0o600)
-    immure = [sys.executable, "-m", "immure"]
-    subprocess.run([*immure, "attest", "keygen", str(directory / "log.key"), "-q"], check=True)
-    subprocess.run([*immure, "signing", "init", "-c", str(path), "-q"], check=True)
-    program = HERE / "programs" / "signing_server.py"
-    ledger = "off" if "no ledger" in kind else "on"
-    return running([sys.executable, str(program), str(path), ledger], port, "/readyz")
 
+    def settings(**changes: Any) -> str:
+        usual: dict[str, Any] = {
+            "registry": "keys.db",
+            "state": "state.db",
+            "ledger": "ledger.db",
+            "custody": "keyholder:holder/keys.sealed?pin-source=pin",
+            "workers": 1,
+        }
+        return SETTINGS.format(**{**usual, **changes}, port=port, algorithm=algorithm, digest=digest)
 
-def peer(directory: Path, port: int, algorithm: str) -> Any:
-    """oidc-provider, installed once; None if there is no npm."""
-    if shutil.which("npm") is None:
-        print("skipped: oidc-provider (npm is not installed)", file=sys.stderr)
-        return None
-    modules = HERE.parent / ".make" / "oidc-provider"
-    if not (modules / "node_modules").exists():
-        modules.mkdir(parents=True, exist_ok=True)
-        (modules / "package.json").write_text('{"private": true}')
-        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "cwd": modules, "check": True}
-        subprocess.run(["npm", "install", "--silent", "oidc-provider@9"], **quiet)
-    program = HERE / "programs" / "oidc_provider.mjs"
-    cores = str(len(os.sched_getaffinity(0)))
-    argv = ["node", str(program), str(port), algorithm, cores, str(modules)]
-    return running(argv, port, "/.well-known/openid-configuration")
+    return settings
 
 
 @contextmanager
-def running(argv: Sequence[str], port: int, path: str) -> Iterator[int]:
-    """A server, until it is not needed any more; its process."""
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(argv, stdout=said, stderr=said, start_new_session=True)
-        try:
-            _wait(port, path, process)
-            yield process.pid
-        except BaseException:
-            said.seek(0)
-            print(said.read().decode(errors="replace")[-2000:], file=sys.stderr)
-            raise
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+def _ours(directory: Path, port: int, algorithm: str, kind: str) -> Iterator[list[int]]:
+    with ours(directory, port, algorithm, kind) as process:
+        yield [process]
 
 
-def _wait(port: int, path: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
-        if process.poll() is not None:
-            raise RuntimeError("the server ended")
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5).close()
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError("the server did not come up")
+def ours(directory: Path, port: int, algorithm: str, kind: str) -> Any:
+    """The service, set up in a directory; a context manager of its process."""
+    path = set_up(directory, _settings_for(port, algorithm)())
+    program = measure.HERE / "programs" / "signing_server.py"
+    argv = [sys.executable, str(program), str(path), "off" if kind == OFF else "on"]
+    return running(argv, answers(port, "/readyz"))
 
 
-def load(port: int, seconds: float) -> Row:
-    """So many seconds of requests; what wrk counted."""
+def load(port: int, seconds: int) -> Row:
+    """So many seconds of requests: what wrk counted, and the processor time that it took itself."""
     secret = base64.b64encode(f"bench:{SECRET}".encode()).decode()
-    script = str(HERE / "programs" / "client_credentials.lua")
-    argv = [
-        "wrk",
-        "-t1",
-        f"-c{CONNECTIONS}",
-        f"-d{seconds:g}",
-        "-s",
-        script,
-        f"http://127.0.0.1:{port}/token",
-    ]
+    argv = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s"]
+    argv += ["-s", str(measure.HERE / "programs" / "client_credentials.lua")]
     environment = {**os.environ, "AUTHORIZATION": f"Basic {secret}"}
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [*argv, f"http://127.0.0.1:{port}/token"], env=environment, capture_output=True, text=True, check=True
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     match = re.search(r"FIGURES (\{.*\})", done.stdout)
     if match is None:
         raise RuntimeError(done.stdout + done.stderr)
-    made: Row = json.loads(match[1])
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    made: Row = json.loads(match[1]) | {"cpu": Counter({"load": used})}
     return made
-
-
-def cpu_of(group: int) -> float:
-    """CPU seconds of all processes of a session, and of those that they started (the key holder)."""
-    ticks = os.sysconf("SC_CLK_TCK")
-    children: dict[int, list[int]] = {}
-    used: dict[int, float] = {}
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it ended meanwhile
-        children.setdefault(int(fields[1]), []).append(int(entry.name))
-        used[int(entry.name)] = (int(fields[11]) + int(fields[12])) / ticks
-    waiting, total = [group], 0.0
-    while waiting:
-        one = waiting.pop()
-        total += used.get(one, 0.0)
-        waiting += children.get(one, [])
-    return total
 
 
 def openssl(kind: str) -> float:
@@ -259,18 +248,16 @@ def _rate(fields: Sequence[str]) -> float:
     return float(fields[4 if fields[0] == "+F6" else 3])
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as made:
-        return int(made.getsockname()[1])
-
-
 def table(rows: Sequence[Row]) -> None:
-    print(f"{'':<8}{'':<24}{'tokens/s':>9}{'floor':>9}{'ratio':>7}{'CPU us':>8}{'p50 ms':>8}{'p99 ms':>8}")
+    print(
+        f"{'':<7}{'':<28}{'tokens/s':>9}{'floor':>7}{'of it':>6}{'peer':>6}{'p50 ms':>8}{'p99 ms':>8}  CPU us"
+    )
     for row in rows:
-        figures = f"{row['tokens_per_second']:>9}{row['floor_signatures_per_second']:>9}"
-        figures += f"{row['ratio_to_floor']:>7.2f}{row['cpu_us_per_token']:>8}"
-        figures += f"{row['p50_ms']:>8.1f}{row['p99_ms']:>8.1f}"
-        print(f"{row['algorithm']:<8}{row['kind']:<24}{figures}" + ("  ERRORS" if row["errors"] else ""))
+        figures = f"{row['tokens_per_second']:>9}{row['floor_signatures_per_second']:>7}"
+        figures += f"{row['ratio_to_floor']:>6.2f}{row.get('ratio_to_peer', 1.0):>6.2f}"
+        figures += f"{row['p50_ms']:>8.1f}{row['p99_ms']:>8.1f}  "
+        figures += ", ".join(f"{part} {used}" for part, used in row["cpu_us_per_token"].items())
+        print(f"{row['algorithm']:<7}{row['kind']:<28}{figures}" + ("  ERRORS" if row["errors"] else ""))
 
 
 if __name__ == "__main__":

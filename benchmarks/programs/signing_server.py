@@ -18,6 +18,7 @@ from immure.ledger.errors import LedgerError
 from immure.ledger.row import Issued
 from immure.ledger.sqlite_store import SqliteLedger
 from immure.signing.settings_file import read_settings
+from immure.signing.worker import Supervisor
 
 _numbers = itertools.count(1)
 
@@ -45,4 +46,4 @@ if __name__ == "__main__":
     if ledger == "off":
         os.environ["PYTHONPATH"] = os.path.dirname(os.path.abspath(__file__))
         worker = "signing_server:without_ledger"
-    serve(settings, path, {}, worker)
+    serve(settings, path, {}, worker, Supervisor)

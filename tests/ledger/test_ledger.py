@@ -94,6 +94,46 @@ def test_those_who_give_up(store: Watched) -> None:
         assert ledger.record(row()) in (5, 6)
 
 
+def test_what_is_asked_for_in_one_turn_goes_together(store: Watched) -> None:
+    async def run(ledger: Ledger) -> list[int]:
+        return await asyncio.gather(*(ledger.arecord(row()) for _ in range(40)))
+
+    with Ledger(store) as ledger:
+        assert asyncio.run(run(ledger)) == list(range(1, 41))
+    assert store.groups == [40]
+
+
+def test_loops_of_several_threads(store: Watched) -> None:
+    """Each hears in its own loop; one that has ended is forgotten."""
+    found: list[int] = []
+
+    async def ask(ledger: Ledger) -> None:
+        for _ in range(5):
+            found.extend(await asyncio.gather(*(ledger.arecord(row()) for _ in range(10))))
+
+    with Ledger(store) as ledger:
+        threads = [threading.Thread(target=lambda: asyncio.run(ask(ledger))) for _ in range(4)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join(20)
+        asyncio.run(ask(ledger))
+        asyncio.run(ask(ledger))
+    assert sorted(found) == list(range(1, 301))
+
+
+def test_tasks_hear_that_it_is_closed_or_that_too_many_wait(store: Watched) -> None:
+    async def ask(ledger: Ledger, count: int) -> set[type]:
+        asked = (ledger.arecord(row()) for _ in range(count))
+        return {type(one) for one in await asyncio.gather(*asked, return_exceptions=True)}
+
+    ledger = Ledger(store, most_waiting=3)
+    assert asyncio.run(ask(ledger, 4)) == {LedgerBusyError}
+    assert asyncio.run(ask(ledger, 3)) == {int}
+    ledger.close()
+    assert asyncio.run(ask(ledger, 1)) == {LedgerError}
+
+
 def test_too_many_wait(store: Watched) -> None:
     with Ledger(store, most_waiting=3) as ledger:
         store.gate.clear()

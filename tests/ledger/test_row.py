@@ -81,3 +81,27 @@ def test_altered_cells(place: int, value: object) -> None:
     with pytest.raises(LedgerError, match="altered") as caught:
         row_from("i", cells, "ledger.db")
     assert caught.value.path == "ledger.db"
+
+
+@given(rows, st.binary(min_size=16, max_size=16), st.integers(0, 1 << 37), st.integers(0, 1 << 37))
+def test_the_same_again(row: Issued, digest: bytes, issued_at: int, expires: int) -> None:
+    made = row.again(digest, issued_at, expires)
+    texts = (row.subject, row.audience, row.tenant, row.client, row.session)
+    assert made == Issued(digest, row.issuer, row.kid, issued_at, expires, *texts)
+    assert row_from(made.issuer, made.cells(), "x") == made
+
+
+@pytest.mark.parametrize(
+    ("digest", "issued_at", "expires"),
+    [
+        (bytes(15), T, T),
+        ("0" * 16, T, T),
+        (bytes(16), -1, T),
+        (bytes(16), T + 0.5, T),
+        (bytes(16), T, True),
+        (bytes(16), T, 253_402_300_800),
+    ],
+)
+def test_not_with_another_kind_of_digest_or_time(digest: Any, issued_at: Any, expires: Any) -> None:
+    with pytest.raises(LedgerRowError):
+        row().again(digest, issued_at, expires)

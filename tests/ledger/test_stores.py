@@ -50,6 +50,41 @@ def test_sequences_have_no_gaps(store: LedgerStore) -> None:
     assert [(one.issuer, one.last) for one in store.standings()] == [(ISSUER, 4), (OTHER, 2)]
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 31, 63, 64, 65, 127, 200])
+def test_any_number_at_once(store: LedgerStore, count: int) -> None:
+    """Rows go in statements of 64, 32 and so on: each row once, in the order in which they came."""
+    rows = [row(subject=f"s{number}") for number in range(count)]
+    assert store.append(rows) == list(range(1, count + 1))
+    assert list(store.rows(ISSUER, 1, 999)) == list(enumerate(rows, 1))
+
+
+def test_texts_are_kept_as_they_are(store: LedgerStore) -> None:
+    """What means something where a store writes it down: quotes, ends of lists, no value at all."""
+    odd = [
+        '"',
+        "\\",
+        '\\"',
+        "{a,b}",
+        "NULL",
+        "null",
+        "",
+        " ",
+        "'",
+        "\\x00",
+        'a"b\\\\"c',
+        "\n\t\r",
+        "%s",
+        "$1",
+        "☃\u2028",
+    ]
+    rows = [
+        row(subject=one, audience=(one, one), tenant=one, client=one, session=one, kid=one or "k")
+        for one in odd
+    ]
+    assert store.append(rows) == list(range(1, len(odd) + 1))
+    assert [one for _, one in store.rows(ISSUER, 1, 99)] == rows
+
+
 def test_nothing_below_the_watermark(store: LedgerStore) -> None:
     store.append([row()])
     assert store.close_until(ISSUER, T).watermark == T

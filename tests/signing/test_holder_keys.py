@@ -250,10 +250,14 @@ def test_a_service_whose_key_has_signed_enough(
         assert good.status_code == 200
         holder: AsyncKeyHolder = service.keys._running()  # type: ignore[attr-defined]
 
-        async def spent(*_: object) -> str:
-            raise RefusedQuotaError("key 'enterprise-0001' has signed 7 times, as often as it may")
+        def spent(*_: object) -> asyncio.Future[bytes]:
+            future = asyncio.get_running_loop().create_future()
+            future.set_exception(
+                RefusedQuotaError("key 'enterprise-0001' has signed 7 times, as often as it may")
+            )
+            return future
 
-        holder.sign_token = spent  # type: ignore[method-assign, assignment]
+        holder.sign_at_once = spent  # type: ignore[method-assign, assignment]
         refused = await client.post("/enterprise/token", data=asked, auth=("daemon", SECRET))
         assert refused.status_code == 503
         assert refused.json()["error"] == "temporarily_unavailable"

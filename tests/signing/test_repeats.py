@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from immure.ledger.sqlite_store import SqliteLedger
 from immure.signing import repeats
-from immure.signing.issuing import Grant
-from immure.signing.repeats import Repeats
-from signing.house import DIGEST, ENTERPRISE, MAIL, SECRET, House, claims_of
+from immure.signing.repeats import Known, Repeats
+from signing.house import DIGEST, ENTERPRISE, SECRET, House, claims_of
+from signing.test_drafts import draft
 
 FORM = b"application/x-www-form-urlencoded"
 BODY = b"grant_type=client_credentials"
 HEADERS = [(b"host", b"here"), (b"content-type", FORM), (b"authorization", b"Basic YTpi")]
-GRANT = Grant("a", "a", (MAIL,))
+KNOWN = Known("a", draft(), "{}")
 
 
 def scope(headers=HEADERS, method="POST"):
@@ -49,8 +49,8 @@ def test_what_is():
     name = kept.name(scope(), BODY)
     assert name is not None
     assert kept.get(name) is None
-    kept.keep(name, GRANT)
-    assert kept.get(kept.name(scope(reversed(HEADERS)), BODY)) is GRANT
+    kept.keep(name, KNOWN)
+    assert kept.get(kept.name(scope(reversed(HEADERS)), BODY)) is KNOWN
     assert kept.get(kept.name(scope(), BODY + b"&scope=a")) is None
     assert kept.get(kept.name(scope([*HEADERS[:2], (b"authorization", b"Basic YTpj")]), BODY)) is None
     assert Repeats(None).name(scope(), BODY) != name
@@ -69,9 +69,9 @@ def test_so_many_at_most(monkeypatch):
     monkeypatch.setattr(repeats, "_MOST", 3)
     kept = Repeats(None)
     for number in range(50):
-        kept.keep(b"%d" % number, GRANT)
+        kept.keep(b"%d" % number, KNOWN)
         assert len(kept._kept) <= 3
-        assert kept.get(b"%d" % number) is GRANT
+        assert kept.get(b"%d" % number) is KNOWN
 
 
 def test_each_is_a_token_of_its_own_until_the_settings_change(house: House, run) -> None:
@@ -94,6 +94,17 @@ def test_each_is_a_token_of_its_own_until_the_settings_change(house: House, run)
 
     first, second, wrong, proved, after = run(house, work)
     assert [first.status_code, second.status_code] == [200, 200]
+    told = [{**answer.json(), "access_token": ""} for answer in (first, second)]
+    assert (
+        told[0]
+        == told[1]
+        == {
+            "access_token": "",
+            "token_type": "Bearer",
+            "expires_in": 3600,
+            "scope": "mail.read",
+        }
+    )
     one, two = claims_of(first.json()["access_token"]), claims_of(second.json()["access_token"])
     assert one["jti"] != two["jti"]
     assert {**one, "jti": "", "iat": 0, "exp": 0} == {**two, "jti": "", "iat": 0, "exp": 0}

@@ -2,7 +2,8 @@
 
     app = application(read_settings("introspection.toml"))        # for any ASGI server
 
-Paths: ``/introspect``, ``/auth/NAME`` and all below it, ``/healthz``, ``/readyz``, ``/metrics``.
+Paths: ``/introspect``, ``/auth/NAME`` and all below it, ``/deny-list`` if the policy has one, ``/healthz``,
+``/readyz``, ``/metrics``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from immure import clock
 from immure.introspection.asgi import JSON, NO_STORE, Receive, Scope, Send, answer, answer_error
 from immure.introspection.authenticate import Authenticator
 from immure.introspection.deciding import Desk
+from immure.introspection.deny_list import DenyListPage
 from immure.introspection.errors import NoSuchPageError, ReadMethodError, RequestError
 from immure.introspection.forward import ForwardAuth
 from immure.introspection.introspect import Introspection
@@ -27,6 +29,7 @@ from immure.introspection.settings import Settings
 from immure.introspection.watch import Watch
 from immure.tokens.acceptance.errors import AcceptanceLogError
 from immure.tokens.acceptance.log import AcceptanceLog
+from immure.tokens.deny_list_guard import DenyListGuard
 from immure.tokens.source import KeySource
 
 _Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -63,6 +66,10 @@ class IntrospectionApp:
             b"/healthz": self._healthz,
             b"/readyz": self._readyz,
         }
+        guard = settings.policy.deny_list
+        self._denies = guard if isinstance(guard, DenyListGuard) else None
+        if self._denies is not None:
+            self._pages[b"/deny-list"] = DenyListPage(self._denies, settings.policy.issuers, journal)
         if settings.metrics:
             self._pages[b"/metrics"] = self._metrics
         self._profiles = {
@@ -146,6 +153,8 @@ class IntrospectionApp:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 self._waiting = asyncio.create_task(self.readiness.wait())
+                if self._denies is not None:
+                    self._denies.look()  # from now on it is fetched, and not only when a token comes
                 self._journal.write("started")
                 await send({"type": "lifespan.startup.complete"})
             else:

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, NamedTuple
 
+from immure.ledger.deadlines import Deadlines
 from immure.ledger.errors import LedgerBusyError, LedgerError
 from immure.ledger.row import Issued
 from immure.ledger.store import LedgerStore
@@ -28,12 +30,47 @@ MOST_AT_ONCE: Final = 5_000
 PATIENCE: Final = 30.0
 
 
+#: The number of a row, or why it has none.
+_Outcome = int | LedgerError
+
+
 class _Waiting(NamedTuple):
     """A row, and who is to hear what became of it: a thread, or a task of an event loop."""
 
     row: Issued
     done: Future[int] | asyncio.Future[int]
-    loop: asyncio.AbstractEventLoop | None
+
+
+class _Turn:
+    """Rows that tasks of one event loop ask for in one turn of it: they are handed over together, for to wake
+    the thread that writes costs as much as a row, and what it would find then is the first of them alone."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        submit: Callable[[Sequence[_Waiting]], None],
+        deadlines: Deadlines,
+    ) -> None:
+        self.loop = loop
+        self._submit = submit
+        self._deadlines = deadlines
+        self._rows: list[_Waiting] = []
+
+    def add(self, row: Issued) -> asyncio.Future[int]:
+        """One more; the future has its sequence number, or the error."""
+        future: asyncio.Future[int] = self.loop.create_future()
+        if not self._rows:
+            self.loop.call_soon(self._hand_over)
+        self._rows.append(_Waiting(row, future))
+        self._deadlines.add(future)
+        return future
+
+    def _hand_over(self) -> None:
+        rows, self._rows = self._rows, []
+        try:
+            self._submit(rows)
+        except LedgerError as error:
+            _resolve_all((one.done, error) for one in rows if isinstance(one.done, asyncio.Future))
 
 
 class Ledger:
@@ -48,6 +85,7 @@ class Ledger:
         self.store = store
         self._most_waiting = most_waiting
         self._waiting: list[_Waiting] = []
+        self._here = threading.local()  # the turn of the loop that this thread runs
         self._wake = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="immure-ledger", daemon=True)
@@ -61,18 +99,19 @@ class Ledger:
             LedgerError: the ledger is closed.
         """
         done: Future[int] = Future()
-        self._submit(_Waiting(row, done, None))
+        self._submit([_Waiting(row, done)])
         return done
 
-    def _submit(self, one: _Waiting) -> None:
+    def _submit(self, some: Sequence[_Waiting]) -> None:
+        """All of them, or none."""
         with self._wake:
             if self._closed:
                 raise LedgerError("is closed", path=self.store.path)
-            if len(self._waiting) >= self._most_waiting:
+            if len(self._waiting) + len(some) > self._most_waiting:
                 raise LedgerBusyError(f"{self._most_waiting} rows wait already", path=self.store.path)
-            self._waiting.append(one)
-            if len(self._waiting) == 1:
+            if not self._waiting:
                 self._wake.notify()
+            self._waiting += some
 
     def record(self, row: Issued, *, patience: float = PATIENCE) -> int:
         """Record a row; it is on the disk when this returns.
@@ -86,15 +125,24 @@ class Ledger:
         try:
             return self.submit(row).result(patience)
         except TimeoutError:
-            raise LedgerError(f"nothing was written for {patience:g} s", path=self.store.path) from None
+            raise self._late(patience) from None
+
+    def asubmit(self, row: Issued) -> asyncio.Future[int]:
+        """As :meth:`submit`, for a task: the future has the error, too, if too many wait, or nothing is
+        written for :data:`PATIENCE` seconds."""
+        loop = asyncio.get_running_loop()
+        turn: _Turn | None = getattr(self._here, "turn", None)
+        if turn is None or turn.loop is not loop:
+            deadlines = Deadlines(PATIENCE, lambda: self._late(PATIENCE))
+            turn = self._here.turn = _Turn(loop, self._submit, deadlines)
+        return turn.add(row)
 
     async def arecord(self, row: Issued, *, patience: float = PATIENCE) -> int:
-        """As :meth:`record`, without blocking others meanwhile."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[int] = loop.create_future()
-        self._submit(_Waiting(row, future, loop))
-        # a third of what asyncio.timeout costs
-        timer = loop.call_later(patience, self._give_up, future, patience)
+        """As :meth:`record`, without blocking others meanwhile, for :data:`PATIENCE` seconds at most."""
+        future = self.asubmit(row)
+        if patience >= PATIENCE:
+            return await future
+        timer = future.get_loop().call_later(patience, self._give_up, future, patience)
         try:
             return await future
         finally:
@@ -102,7 +150,10 @@ class Ledger:
 
     def _give_up(self, future: asyncio.Future[int], patience: float) -> None:
         if not future.done():
-            future.set_exception(LedgerError(f"nothing was written for {patience:g} s", path=self.store.path))
+            future.set_exception(self._late(patience))
+
+    def _late(self, patience: float) -> LedgerError:
+        return LedgerError(f"nothing was written for {patience:g} s", path=self.store.path)
 
     def close(self) -> None:
         """Write what waits, and let go of the store."""
@@ -132,14 +183,14 @@ class Ledger:
             return [shared] * len(rows)
 
     @staticmethod
-    def _tell(group: list[_Waiting], outcomes: list[int | LedgerError]) -> None:
+    def _tell(group: list[_Waiting], outcomes: list[_Outcome]) -> None:
         """Each hears of its own row. An event loop is woken once for all of its tasks."""
-        loops: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, int | LedgerError]]] = {}
+        loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[int], _Outcome]]] = {}
         for one, outcome in zip(group, outcomes, strict=True):
-            if one.loop is None:
-                _resolve(one, outcome)
-            else:
-                loops.setdefault(one.loop, []).append((one, outcome))
+            if isinstance(one.done, asyncio.Future):
+                loops.setdefault(one.done.get_loop(), []).append((one.done, outcome))
+            elif one.done.set_running_or_notify_cancel():  # else who waited has given up
+                _resolve(one.done, outcome)
         for loop, pairs in loops.items():
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(_resolve_all, pairs)
@@ -153,16 +204,13 @@ class Ledger:
         self.close()
 
 
-def _resolve_all(pairs: list[tuple[_Waiting, int | LedgerError]]) -> None:
-    for one, outcome in pairs:
-        _resolve(one, outcome)
+def _resolve_all(pairs: Iterable[tuple[asyncio.Future[int], _Outcome]]) -> None:
+    for done, outcome in pairs:
+        if not done.done():  # else who waited has given up
+            _resolve(done, outcome)
 
 
-def _resolve(one: _Waiting, outcome: int | LedgerError) -> None:
-    done = one.done
-    # who waited may have given up; a thread may do so at this very moment, a task only between two of ours
-    if done.done() if isinstance(done, asyncio.Future) else not done.set_running_or_notify_cancel():
-        return
+def _resolve(done: Future[int] | asyncio.Future[int], outcome: _Outcome) -> None:
     if isinstance(outcome, LedgerError):
         done.set_exception(outcome)
     else:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -110,8 +111,9 @@ class PostgresLedger(LedgerStore):
     def _write(
         self, cursor: psycopg.Cursor[Any], number: int, rows: Sequence[Issued]
     ) -> list[int | LedgerError]:
-        columns = zip(*(row.cells() for row in rows), strict=True)
-        answer = cursor.execute(APPEND.encode(), (number, *map(list, columns))).fetchall()
+        _, *columns = zip(*(row.cells() for row in rows), strict=True)
+        digests = "{" + ",".join([rf'"\\x{row.digest.hex()}"' for row in rows]) + "}"
+        answer = cursor.execute(APPEND.encode(), (number, digests, *map(_array, columns))).fetchall()
         watermark = _there(answer[0] if answer else None)[2]
         written = {place: sequence for place, sequence, _ in answer if place is not None}
         return [
@@ -349,6 +351,19 @@ class PostgresLedger(LedgerStore):
                 self._url, autocommit=True, connect_timeout=5, options=options, application_name="immure"
             )
         return self._connection
+
+
+def _array(values: Iterable[str | int]) -> str:
+    """A column as PostgreSQL reads it ("Array Input and Output Syntax"); psycopg takes five times as long."""
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+@lru_cache(1024)
+def _element(value: str | int) -> str:
+    """One value of it; most stand in many rows."""
+    if isinstance(value, int):
+        return str(value)
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _batch(issuer: str, row: Sequence[Any]) -> Batch:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from immure.digest import SIZE
@@ -26,6 +27,8 @@ MOST_AUDIENCES: Final = 64
 #: The first second of the year 10000.
 END_OF_TIME: Final = 253_402_300_800
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_set = object.__setattr__
+_MOST_KNOWN: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,7 @@ class Issued:
     session: str = ""
 
     def __post_init__(self) -> None:
-        if type(self.digest) is not bytes or len(self.digest) != SIZE:
-            raise LedgerRowError(f"a digest has {SIZE} bytes")
+        _check_moments(self.digest, self.issued_at, self.expires)
         texts = (self.issuer, self.kid, self.subject, self.tenant, self.client, self.session, *self.audience)
         if len(texts) > MOST_AUDIENCES + 6:
             raise LedgerRowError(f"more than {MOST_AUDIENCES} audiences")
@@ -73,29 +75,34 @@ class Issued:
             raise LedgerRowError(
                 f"more than {MOST_ISSUER} characters of an issuer's name, or {MOST_IN_ALL} in all"
             )
-        for moment in (self.issued_at, self.expires):
-            if type(moment) is not int or not 0 <= moment < END_OF_TIME:
-                raise LedgerRowError("a time is whole seconds since 1970, before the year 10000")
         if not self.issuer or not self.kid:
             raise LedgerRowError("a token has an issuer and a key")
 
+    def again(self, digest: bytes, issued_at: int, expires: int) -> Issued:
+        """The row of another token that says the same: its texts were looked at already.
+
+        Raises:
+            LedgerRowError: that is no digest, or no time.
+        """
+        _check_moments(digest, issued_at, expires)
+        made = object.__new__(Issued)
+        _set(made, "digest", digest)
+        _set(made, "issuer", self.issuer)
+        _set(made, "kid", self.kid)
+        _set(made, "issued_at", issued_at)
+        _set(made, "expires", expires)
+        _set(made, "subject", self.subject)
+        _set(made, "audience", self.audience)
+        _set(made, "tenant", self.tenant)
+        _set(made, "client", self.client)
+        _set(made, "session", self.session)
+        return made
+
     def leaf(self, sequence: int) -> bytes:
         """The row as a leaf of the tree of its batch: canonical JSON (RFC 8785) of eleven members."""
-        return _encode(
-            [
-                sequence,
-                self.digest.hex(),
-                self.issuer,
-                self.kid,
-                self.subject,
-                self.audience,
-                self.tenant,
-                self.client,
-                self.issued_at,
-                self.expires,
-                self.session,
-            ]
-        ).encode()
+        same = _same(self.issuer, self.kid, self.subject, self.audience, self.tenant, self.client)
+        times = f"{self.issued_at},{self.expires}"
+        return f'[{sequence},"{self.digest.hex()}",{same},{times},{_encode(self.session)}]'.encode()
 
     def cells(self) -> tuple[object, ...]:
         """The row as the table of a database has it, without issuer and sequence number."""
@@ -103,7 +110,7 @@ class Issued:
             self.digest,
             self.kid,
             self.subject,
-            _encode(self.audience),
+            _audiences(self.audience),
             self.tenant,
             self.client,
             self.issued_at,
@@ -116,14 +123,45 @@ def row_from(issuer: str, cells: Sequence[Any], path: str) -> Issued:
     """The row that a table has; raises LedgerError if somebody put something else there."""
     digest, kid, subject, audience, tenant, client, issued_at, expires, session = cells
     try:
-        names = json.loads(audience)
-        if type(names) is not list:
-            raise ValueError("no list")  # noqa: TRY301 - caught with all that else may be wrong
-        return Issued(
-            bytes(digest), issuer, kid, issued_at, expires, subject, tuple(names), tenant, client, session
-        )
+        known = _known(issuer, kid, subject, audience, tenant, client, session)
+        return known.again(bytes(memoryview(digest)), issued_at, expires)
     except (TypeError, ValueError, RecursionError, LedgerRowError) as error:
         raise LedgerError("a row was altered so that it cannot be read", path=path) from error
+
+
+def _check_moments(digest: bytes, issued_at: int, expires: int) -> None:
+    """What differs from one token to the next."""
+    if type(digest) is not bytes or len(digest) != SIZE:
+        raise LedgerRowError(f"a digest has {SIZE} bytes")
+    for moment in (issued_at, expires):
+        if type(moment) is not int or not 0 <= moment < END_OF_TIME:
+            raise LedgerRowError("a time is whole seconds since 1970, before the year 10000")
+
+
+# Services ask for tokens over and over: what many rows have in common is written and read once.
+
+
+@lru_cache(_MOST_KNOWN)
+def _audiences(names: tuple[str, ...]) -> str:
+    """As the table has them."""
+    return _encode(names)
+
+
+@lru_cache(_MOST_KNOWN)
+def _same(*members: str | tuple[str, ...]) -> str:
+    """The middle of a leaf."""
+    return _encode(members)[1:-1]
+
+
+@lru_cache(_MOST_KNOWN)
+def _known(
+    issuer: str, kid: str, subject: str, audience: str, tenant: str, client: str, session: str
+) -> Issued:
+    """A row of a table without what is its own; raises what is wrong with it."""
+    names = json.loads(audience)
+    if type(names) is not list:
+        raise ValueError("no list")
+    return Issued(bytes(SIZE), issuer, kid, 0, 0, subject, tuple(names), tenant, client, session)
 
 
 def _check_odd(text: str) -> None:

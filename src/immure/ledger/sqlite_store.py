@@ -15,6 +15,8 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from itertools import chain
 from typing import Final
 
 from immure.ledger.batch import Batch
@@ -28,6 +30,9 @@ from immure.sqlite import new_database, transaction
 #: Seconds to wait for another writer.
 PATIENCE: Final = 10.0
 _PAGE: Final = 4096
+#: Cells of a row; rows of one statement: with more, older versions of SQLite have too many parameters (999).
+_CELLS: Final = 11
+_TOGETHER: Final = (64, 32, 16, 8, 4, 2, 1)
 _COLUMNS: Final = "digest, kid, sub, aud, tenant, client, iat, exp, session"
 _INSERT_BATCH: Final = "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -102,7 +107,7 @@ class SqliteLedger(LedgerStore):
                 state[1] += 1
                 outcomes.append(state[1])
                 values.append((state[0], state[1], *row.cells()))
-            database.executemany("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            _insert(database, values)
             for number, last, _ in standing.values():
                 database.execute("UPDATE issuers SET last = ? WHERE id = ?", (last, number))
         return outcomes
@@ -314,6 +319,21 @@ class SqliteLedger(LedgerStore):
             yield
         except sqlite3.Error as error:
             raise LedgerError(f"{error}", path=self.path) from error
+
+
+@cache
+def _insert_of(rows: int) -> str:
+    row = f"({', '.join('?' * _CELLS)})"
+    return f"INSERT INTO tokens VALUES {', '.join([row] * rows)}"  # noqa: S608 - nothing of it is from outside
+
+
+def _insert(database: sqlite3.Connection, values: Sequence[tuple[object, ...]]) -> None:
+    """Many rows in few statements, for each of them lets go of Python's lock, and waits to have it again."""
+    at = 0
+    for size in _TOGETHER:
+        while len(values) - at >= size:
+            database.execute(_insert_of(size), list(chain.from_iterable(values[at : at + size])))
+            at += size
 
 
 def _cells(batch: Batch) -> tuple[object, ...]:

@@ -7,17 +7,18 @@ little stands between a request and its answer.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, Final
 
 from immure.errors import ImmureError
 from immure.introspection.asgi import JSON, NO_STORE, Receive, Scope, Send, answer
 from immure.introspection.errors import NoSuchPageError, RequestError
 from immure.introspection.metrics import MEDIA_TYPE
 from immure.signing.cross_origin import SEND
-from immure.signing.endpoints import Endpoint, IssuerEndpoints, only_reading
+from immure.signing.endpoints import PRIVATE, Endpoint, IssuerEndpoints, only_reading
 from immure.signing.oauth import unavailable
 from immure.signing.observer import Observer
+from immure.signing.wholes import Answer, Whole, Wholes
 
 #: Characters that a description may not have (RFC 6749, section 5.2).
 _PLAIN: Final = {ord('"'): "'", ord("\\"): "/"}
@@ -44,14 +45,19 @@ class SigningApp:
         self._measure = measure
         self._document = b""
         self._routes: dict[str, Endpoint] = {}
+        self._wholes = Wholes()
 
-    def serve(self, issuers: Iterable[IssuerEndpoints], document: bytes) -> None:
+    def serve(
+        self, issuers: Iterable[IssuerEndpoints], document: bytes, wholes: Wholes | None = None
+    ) -> None:
         """Answer for these issuers from now on.
 
         Args:
             document: OpenAPI, JSON.
+            wholes: where the issuers keep requests that are known as a whole.
         """
         self._document = document
+        self._wholes = Wholes() if wholes is None else wholes
         routes: dict[str, Endpoint] = {
             "/healthz": self._healthz,
             "/readyz": self._readyz,
@@ -75,12 +81,33 @@ class SigningApp:
         except ImmureError as error:
             await self._refuse(scope, send, unavailable(error))
 
+    def again(self, data: bytes) -> Coroutine[Any, Any, Answer] | None:
+        """Answer a request that is known as a whole; None if it is not, and must be read.
+
+        Args:
+            data: all of it, head and body.
+        """
+        known = self._wholes.find(data)
+        return None if known is None else self._again(known)
+
+    async def _again(self, known: Whole) -> Answer:
+        try:
+            return 200, PRIVATE, await known.answer()
+        except RequestError as error:
+            return self._refusal(known.path, known.client, error)
+        except ImmureError as error:
+            return self._refusal(known.path, known.client, unavailable(error))
+
     async def _refuse(self, scope: Scope, send: Send, error: RequestError) -> None:
         path = scope["path"] if scope["path"] in self._routes else "-"
-        self._observer.refused(path, scope.get("immure.client"), error)
+        status, headers, body = self._refusal(path, scope.get("immure.client"), error)
+        await answer(scope.get(SEND, send), status, body, headers)
+
+    def _refusal(self, path: str, client: str | None, error: RequestError) -> Answer:
+        self._observer.refused(path, client, error)
         reason = error.reason.translate(_PLAIN)
         body = json.dumps({"error": error.error, "error_description": reason}).encode("ascii")
-        await answer(scope.get(SEND, send), error.status, body, (JSON, NO_STORE, *error.headers))
+        return error.status, (JSON, NO_STORE, *error.headers), body
 
     # --- for those who watch ---
 

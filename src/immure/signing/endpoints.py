@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 
@@ -34,7 +35,7 @@ from immure.signing.own import own_tokens
 from immure.signing.parts import Parts
 from immure.signing.proofs import Proofs
 from immure.signing.renewing import REFRESH, Renewal, Renewals
-from immure.signing.repeats import Repeats
+from immure.signing.repeats import Known, Repeats
 from immure.signing.settings import (
     AUTHORIZATION_CODE,
     CLIENT_CREDENTIALS,
@@ -44,10 +45,13 @@ from immure.signing.settings import (
     Issuer,
     Settings,
 )
+from immure.signing.wholes import WHOLE, Whole
 from immure.tokens.errors import TokenError
 
 _MOST_BYTES: Final = 64 << 10
 _FORM: Final = b"application/x-www-form-urlencoded"
+#: Headers of what is for one client.
+PRIVATE: Final = (JSON, NO_STORE)
 Endpoint = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -84,6 +88,7 @@ class IssuerEndpoints:
         self._own = own_tokens(settings, [name], parts.registry, time=time)
         self._cross_origin = CrossOrigin.of(settings, name)
         self._repeats = Repeats(settings.certificate_header)
+        self._wholes = parts.wholes
 
     def routes(self) -> dict[str, Endpoint]:
         """Endpoints by path."""
@@ -129,37 +134,45 @@ class IssuerEndpoints:
         known = self._repeats.get(repeat)
         if known is not None:
             scope["immure.client"] = known.client
-            kind, token_type, renewal, grant = CLIENT_CREDENTIALS, "Bearer", None, known
-        else:
-            form = _form(scope, request)
-            asking = await self._asking(scope, form)
-            kind = self._kind(asking, form)
-            bound, token_type = await self._bound(scope, asking)
-            renewal = await self._renewed(kind, asking, form, bound)
-            granted = renewal.grant if renewal else await self._granted(kind, asking, form, bound)
-            grant = replace(granted, confirmation=bound)
-        token = await self._mint.access_token(self.issuer, grant)
-        if known is None and repeat is not None and kind == CLIENT_CREDENTIALS and bound is None:
-            self._repeats.keep(repeat, grant)
-        body: dict[str, Any] = {
-            "access_token": token.text,
-            "token_type": token_type,
-            "expires_in": token.lives,
-        }
+            if WHOLE in scope:
+                whole = Whole(scope["path"], known.client, partial(self._again, known))
+                self._wholes.keep(scope[WHOLE], whole)
+            await answer(send, 200, await self._again(known), PRIVATE)
+            return
+        form = _form(scope, request)
+        asking = await self._asking(scope, form)
+        kind = self._kind(asking, form)
+        bound, token_type = await self._bound(scope, asking)
+        renewal = await self._renewed(kind, asking, form, bound)
+        granted = renewal.grant if renewal else await self._granted(kind, asking, form, bound)
+        grant = replace(granted, confirmation=bound)
+        draft = self._mint.access_token(self.issuer, grant)
+        token = await self._mint.issue(draft)
+        body: dict[str, Any] = {"token_type": token_type, "expires_in": token.lives}
         if grant.scopes:
             body["scope"] = " ".join(grant.scopes)
         if kind == TOKEN_EXCHANGE:
             body["issued_token_type"] = ACCESS_TOKEN
         if renewal is not None:
             body |= await self._with_it(renewal, grant)
+        rest = json.dumps(body)
+        if repeat is not None and kind == CLIENT_CREDENTIALS and bound is None:
+            self._repeats.keep(repeat, Known(asking.name, draft, rest))
         self._observer.issued(self.name, kind, monotonic() - begun)
-        await answer(send, 200, json.dumps(body).encode(), (JSON, NO_STORE))
+        await answer(send, 200, _with_token(token.text, rest), PRIVATE)
+
+    async def _again(self, known: Known) -> bytes:
+        """What is answered to a request that is known."""
+        begun = monotonic()
+        token = await self._mint.issue(known.draft)
+        self._observer.issued(self.name, CLIENT_CREDENTIALS, monotonic() - begun)
+        return _with_token(token.text, known.rest)
 
     async def _with_it(self, renewal: Renewal, grant: Grant) -> dict[str, str]:
         """What comes with the access token of somebody who signed in."""
         more = {}
         if renewal.with_id:
-            more["id_token"] = (await self._mint.id_token(self.issuer, grant)).text
+            more["id_token"] = (await self._mint.issue(self._mint.id_token(self.issuer, grant))).text
         refresh = await self._renewals.settle(
             renewal
         )  # only now: what failed before has cost the client nothing
@@ -282,6 +295,11 @@ def only_reading(scope: Scope) -> None:
     """Raises ReadMethodError for anything but GET and HEAD."""
     if scope["method"] not in ("GET", "HEAD"):
         raise ReadMethodError("GET is needed")
+
+
+def _with_token(text: str, rest: str) -> bytes:
+    """The answer: an object of the token, and the rest of its members."""
+    return f'{{"access_token": "{text}", {rest[1:]}'.encode("ascii")
 
 
 def _public(kind: bytes) -> tuple[tuple[bytes, bytes], ...]:

@@ -8,16 +8,15 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from immure.custody.file_signer import FileSigner, open_file
 from immure.custody.generate import generate
 from immure.errors import SignerError
 from immure.keymaterial.key import PublicKey
-from immure.signing.keys import TokenKeys, encoded, signing_input
+from immure.signing.keys import TokenKeys
 from immure.signing.rotation import Plan
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,100}[a-z0-9])?")
@@ -60,16 +59,14 @@ class FileKeys(TokenKeys):
             except OSError as error:
                 raise SignerError(error.strerror or "cannot be removed", path=str(path)) from error
 
-    async def sign_token(self, kid: str, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
-        """See :meth:`TokenKeys.sign_token`."""
-        algorithm = str(header["alg"])
+    async def sign(self, kid: str, algorithm: str, signed: bytes) -> bytes:
+        """See :meth:`TokenKeys.sign`."""
         signer = self._signers.get(kid) or self._signer(kid, algorithm)
-        signed = signing_input(header, claims)
         loop = asyncio.get_running_loop()
         # OpenSSL lets go of Python's lock while it works, so that several cores sign
         raw = await loop.run_in_executor(self._threads, signer.sign, signed)
         self._count(kid)
-        return (signed + b"." + encoded(jws_signature(algorithm, raw))).decode("ascii")
+        return jws_signature(algorithm, raw)
 
     async def aclose(self) -> None:
         """See :meth:`TokenKeys.aclose`."""

@@ -54,11 +54,15 @@ class HolderKeys(TokenKeys):
         self._loop = asyncio.get_running_loop()
         self._holder = await AsyncKeyHolder.start(self._path, self._pins, **self._options)
 
-    async def sign_token(self, kid: str, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
-        """See :meth:`TokenKeys.sign_token`."""
+    async def sign(self, kid: str, algorithm: str, signed: bytes) -> bytes:
+        """See :meth:`TokenKeys.sign`: the holder reads what it signs, and the algorithm is its key's."""
         holder = self._running()
         await self._activate(holder, kid)
-        return await holder.sign_token(kid, claims, header)
+        return await holder.sign(kid, "token", signed)
+
+    def sign_at_once(self, kid: str, signed: bytes) -> asyncio.Future[bytes] | None:
+        """See :meth:`TokenKeys.sign_at_once`."""
+        return None if self._holder is None else self._holder.sign_at_once(kid, "token", signed)
 
     async def _activate(self, holder: AsyncKeyHolder, kid: str) -> None:
         """The registry says which key signs; the holder learns it when the key is first used."""

@@ -1,10 +1,11 @@
 """Tokens: what goes into one, the key that may sign it, and the row in the ledger before it leaves.
 
-    token = await mint.access_token(issuer, grant)
+    draft = mint.access_token(issuer, grant)
+    token = await mint.issue(draft)
 
 The order is fixed. What the token will say is held against the scope of the key (:func:`check_scope`) before
-the key is asked; the key holder does the same with the very bytes; then the row goes to the ledger; and when
-that is on the disk, the token is given out. Whatever fails, no token leaves.
+there is a draft of it; the key holder does the same with the very bytes; then the row goes to the ledger; and
+when that is on the disk, the token is given out. Whatever fails, no token leaves.
 """
 
 from __future__ import annotations
@@ -12,24 +13,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from immure import clock
-from immure.digest import signed_digest
 from immure.errors import SignerError
+from immure.ledger.deadlines import Deadlines
 from immure.ledger.errors import LedgerError, LedgerRowError
 from immure.ledger.ledger import Ledger
-from immure.ledger.row import Issued
 from immure.registry.errors import RegistryError
 from immure.registry.scope import KeyScope
+from immure.signing.drafts import Draft
 from immure.signing.errors import NoKeyError
 from immure.signing.key_view import KeyView
-from immure.signing.keys import TokenKeys
+from immure.signing.keys import TokenKeys, compact
 from immure.signing.oauth import InvalidGrantError, OutOfScopeError, unavailable
 from immure.signing.random_bytes import Names
 from immure.signing.settings import Audience, Issuer
-
-_NEVER: Final = 1 << 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,71 +103,95 @@ class Mint:
         self._keys = keys
         self._ledger = ledger
         self._classes = {name: one.audience_class for name, one in audiences.items()}
-        self._patience = patience
+        self._deadlines = Deadlines(patience, self._late)
         self._time = time
         self._names = Names()
 
-    async def access_token(self, issuer: Issuer, grant: Grant) -> Token:
-        """An access token (RFC 9068).
+    def access_token(self, issuer: Issuer, grant: Grant) -> Draft:
+        """An access token (RFC 9068), to be issued once or many times.
 
         Raises:
             OutOfScopeError: the issuer's key may not sign this.
-            InvalidGrantError: what was granted fits in no row of the ledger.
-            UnavailableError: there is no token now.
         """
-        now = int(self._time().timestamp())
         claims: dict[str, Any] = {
             "iss": issuer.url,
             "sub": grant.subject,
             "aud": grant.audiences[0] if len(grant.audiences) == 1 else list(grant.audiences),
             "client_id": grant.client,
-            "iat": now,
-            "exp": min(now + issuer.access_seconds, grant.until or _NEVER),
-            "jti": self._names.next(),
         }
+        more: dict[str, Any] = {}
         if grant.scopes:
-            claims["scope"] = " ".join(grant.scopes)
+            more["scope"] = " ".join(grant.scopes)
         if grant.confirmation:
-            claims["cnf"] = dict(grant.confirmation)
+            more["cnf"] = dict(grant.confirmation)
         if grant.actor:
-            claims["act"] = dict(grant.actor)
-        _add(claims, tid=grant.tenant, sid=grant.session, auth_time=grant.authenticated)
-        check_scope(issuer.scope, self._classes, claims)
-        return await self._issue(issuer, "at+jwt", claims, grant)
+            more["act"] = dict(grant.actor)
+        _add(more, tid=grant.tenant, sid=grant.session, auth_time=grant.authenticated)
+        check_scope(issuer.scope, self._classes, {**more, **claims})
+        return _draft(issuer, "at+jwt", claims, more, grant, (issuer.access_seconds, grant.until))
 
-    async def id_token(self, issuer: Issuer, grant: Grant) -> Token:
+    def id_token(self, issuer: Issuer, grant: Grant) -> Draft:
         """An ID token for the client (OpenID Connect Core, section 2). Its audience is the client, which is
-        none of the audiences that take access tokens."""
-        now = int(self._time().timestamp())
+        none of the audiences that take access tokens; raises OutOfScopeError if it is one."""
         claims: dict[str, Any] = {
             "iss": issuer.url,
             "sub": grant.subject,
             "aud": grant.client,
             "azp": grant.client,
-            "iat": now,
-            "exp": now + issuer.id_seconds,
-            "jti": self._names.next(),
         }
-        _add(claims, tid=grant.tenant, sid=grant.session, auth_time=grant.authenticated, nonce=grant.nonce)
+        more: dict[str, Any] = {}
+        _add(more, tid=grant.tenant, sid=grant.session, auth_time=grant.authenticated, nonce=grant.nonce)
         if grant.client in self._classes:
             raise OutOfScopeError("a client has the name of an audience")
-        return await self._issue(issuer, "JWT", claims, grant)
+        return _draft(issuer, "JWT", claims, more, grant, (issuer.id_seconds, None))
 
-    async def _issue(self, issuer: Issuer, kind: str, claims: dict[str, Any], grant: Grant) -> Token:
+    async def issue(self, draft: Draft) -> Token:
+        """A token, in the ledger before this returns.
+
+        Raises:
+            InvalidGrantError: what was granted fits in no row of the ledger.
+            UnavailableError: there is no token now.
+        """
         try:
-            record = await self._view.signing(issuer.url)
-            header = {"alg": issuer.plan.algorithm, "kid": record.kid, "typ": kind}
-            async with asyncio.timeout(self._patience):
-                text = await self._keys.sign_token(record.kid, header, claims)
-            row = _row(claims, record.kid, signed_digest(text.rpartition(".")[0].encode()), grant)
-            sequence = await self._ledger.arecord(row)
+            issuer = draft.issuer
+            kid = (self._view.known(issuer.url) or await self._view.signing(issuer.url)).kid
+            now = int(self._time().timestamp())
+            signed, row = draft.write(kid, now, self._names.next())
+            at_once = self._keys.sign_at_once(kid, signed)
+            if at_once is None:
+                signature = await self._signature(kid, issuer.plan.algorithm, signed)
+            else:
+                self._deadlines.add(at_once)
+                signature = await at_once
+            sequence = await self._ledger.asubmit(row)
+        except LedgerRowError as error:  # asking again is of no use
+            raise InvalidGrantError("the token would say what cannot be written down") from error
         except (LedgerError, NoKeyError, RegistryError, SignerError) as error:
             self._view.forget()
             raise unavailable(error) from error
-        except TimeoutError:
-            slow = SignerError(f"there was no signature within {self._patience:g} s")
-            raise unavailable(slow) from slow
-        return Token(text, row.digest, sequence, claims["exp"] - claims["iat"])
+        return Token(compact(signed, signature), row.digest, sequence, row.expires - now)
+
+    async def _signature(self, kid: str, algorithm: str, signed: bytes) -> bytes:
+        try:
+            async with asyncio.timeout(self._deadlines.seconds):
+                return await self._keys.sign(kid, algorithm, signed)
+        except TimeoutError as error:
+            raise self._late() from error
+
+    def _late(self) -> SignerError:
+        return SignerError(f"there was no signature within {self._deadlines.seconds:g} s")
+
+
+def _draft(
+    issuer: Issuer,
+    kind: str,
+    claims: Mapping[str, Any],
+    more: Mapping[str, Any],
+    grant: Grant,
+    lives: tuple[int, int | None],
+) -> Draft:
+    about = (grant.tenant, grant.client, grant.session)
+    return Draft(issuer, kind, claims, more, *lives, *about)
 
 
 def check_scope(scope: KeyScope, classes: Mapping[str, str], claims: Mapping[str, Any]) -> None:
@@ -191,26 +214,6 @@ def check_scope(scope: KeyScope, classes: Mapping[str, str], claims: Mapping[str
     for audience in (named,) if isinstance(named, str) else named:
         if classes.get(audience) not in scope.audience_classes:
             raise OutOfScopeError("the key may not sign for this audience")
-
-
-def _row(claims: Mapping[str, Any], kid: str, digest: bytes, grant: Grant) -> Issued:
-    """What the ledger keeps of it; raises InvalidGrantError if no row can: then asking again is of no use."""
-    named = claims["aud"]
-    try:
-        return Issued(
-            digest,
-            claims["iss"],
-            kid,
-            claims["iat"],
-            claims["exp"],
-            claims["sub"],
-            (named,) if isinstance(named, str) else tuple(named),
-            grant.tenant,
-            grant.client,
-            grant.session,
-        )
-    except LedgerRowError as error:
-        raise InvalidGrantError("the token would say what cannot be written down") from error
 
 
 def _add(claims: dict[str, Any], **more: Any) -> None:

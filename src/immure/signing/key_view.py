@@ -47,6 +47,10 @@ class KeyView:
         # whoever gives up must not take the others' answer along
         return await asyncio.shield(self._reading)
 
+    def known(self, issuer: str) -> KeyRecord | None:
+        """The key that signs for an issuer, if that was read just now and is still believed."""
+        return self._signing.get(issuer) if monotonic() < self._until else None
+
     async def signing(self, issuer: str) -> KeyRecord:
         """The key that signs for an issuer now.
 
@@ -54,11 +58,9 @@ class KeyView:
             NoKeyError: there is none.
             RegistryError: nobody knows.
         """
-        if monotonic() < self._until:
-            known = self._signing.get(issuer)
-            if known is not None:
-                return known
-        found = self._signing[issuer] = signing_key(await self.records(), issuer)
+        found = self.known(issuer)
+        if found is None:
+            found = self._signing[issuer] = signing_key(await self.records(), issuer)
         return found
 
     def forget(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from abc import abstractmethod
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from immure.signing.rotation import KeyMaker
 
+_URL: Final = bytes.maketrans(b"+/", b"-_")
 _dumps: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
 
 
@@ -60,17 +61,36 @@ class TokenKeys(KeyMaker):
         """The class of each audience, as the settings have it now: for keys that are made from now on."""
 
     @abstractmethod
+    async def sign(self, kid: str, algorithm: str, signed: bytes) -> bytes:
+        """A signature as JWS has it.
+
+        Args:
+            kid: of the key.
+            algorithm: which the header names.
+            signed: header and claims of a token (RFC 7515, section 5.1), which a backend that can holds
+                against the key's scope once more.
+
+        Raises:
+            SignerError: the key cannot be used now, or may not sign this.
+        """
+
+    def sign_at_once(self, kid: str, signed: bytes) -> asyncio.Future[bytes] | None:
+        """As :meth:`sign`, if all that it takes is to ask; None if it takes more, or nobody knows."""
+        return None
+
     async def sign_token(self, kid: str, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
         """A token in compact form (RFC 7515, section 7.1).
 
         Args:
             kid: of the key.
             header: all of it, ``alg`` and ``kid`` included.
-            claims: which a backend that can holds against the key's scope once more.
+            claims: all of them.
 
         Raises:
             SignerError: the key cannot be used now, or may not sign this.
         """
+        signed = signing_input(header, claims)
+        return compact(signed, await self.sign(kid, str(header["alg"]), signed))
 
     def use(self, kid: str) -> KeyUse:
         """How often the key has signed. Tokens (PKCS#11), KMS and Vault keep no count, so of those it is what
@@ -101,13 +121,12 @@ class ThreadedKeys(TokenKeys):
         super().__init__()
         self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix=f"immure-{name}")
 
-    async def sign_token(self, kid: str, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
-        """See :meth:`TokenKeys.sign_token`."""
-        signed = signing_input(header, claims)
+    async def sign(self, kid: str, algorithm: str, signed: bytes) -> bytes:
+        """See :meth:`TokenKeys.sign`."""
         loop = asyncio.get_running_loop()
-        raw = await loop.run_in_executor(self._threads, self._sign, kid, str(header["alg"]), signed)
+        raw = await loop.run_in_executor(self._threads, self._sign, kid, algorithm, signed)
         self._count(kid)
-        return (signed + b"." + encoded(raw)).decode("ascii")
+        return raw
 
     @abstractmethod
     def _sign(self, kid: str, wanted: str, message: bytes) -> bytes:
@@ -123,6 +142,11 @@ def signing_input(header: Mapping[str, Any], claims: Mapping[str, Any]) -> bytes
     return encoded(_dumps(header).encode()) + b"." + encoded(_dumps(claims).encode())
 
 
+def compact(signed: bytes, signature: bytes) -> str:
+    """A token (RFC 7515, section 7.1)."""
+    return f"{signed.decode('ascii')}.{encoded(signature).decode('ascii')}"
+
+
 def encoded(data: bytes) -> bytes:
     """Base64url without padding (RFC 7515, section 2)."""
-    return urlsafe_b64encode(data).rstrip(b"=")
+    return b2a_base64(data, newline=False).translate(_URL).rstrip(b"=")

@@ -55,6 +55,7 @@ class Metrics(ProcessMetrics):
         self._failed = Counter(
             "immure_signing_failures", "What failed of our own.", ("code",), registry=registry
         )
+        self._counters: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         gauges = (
             ("immure_key_age_seconds", "Seconds since the key began to sign."),
             ("immure_ledger_rows", "Tokens in the ledger, from the first."),
@@ -68,8 +69,12 @@ class Metrics(ProcessMetrics):
 
     def issued(self, issuer: str, grant: str, seconds: float) -> None:
         """One request for which there were tokens."""
-        self._issued.labels(issuer, grant).inc()
-        self._seconds.labels(issuer).observe(seconds)
+        pair = self._counters.get((issuer, grant))
+        if pair is None:
+            pair = self._issued.labels(issuer, grant), self._seconds.labels(issuer)
+            self._counters[issuer, grant] = pair
+        pair[0].inc()
+        pair[1].observe(seconds)
 
     def refused(self, endpoint: str, error: str) -> None:
         """One request that was refused."""

@@ -11,6 +11,7 @@ from immure.signing.key_view import KeyView
 from immure.signing.observer import Observer
 from immure.signing.state import State
 from immure.signing.users import Users
+from immure.signing.wholes import Wholes
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Parts:
         observer: is told what goes on.
         users: who may sign in; None if nobody may.
         fetches: who reads the key sets.
+        wholes: requests that are known as a whole.
     """
 
     mint: Mint
@@ -33,3 +35,4 @@ class Parts:
     observer: Observer
     users: Users | None = None
     fetches: FetchLog = field(default_factory=FetchLog)
+    wholes: Wholes = field(default_factory=Wholes)

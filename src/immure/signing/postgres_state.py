@@ -136,6 +136,25 @@ class PostgresState(State):
             row = cursor.execute(query, (family,)).fetchone()
         return row is not None and bool(row[0])
 
+    def revoke_issuer(self, issuer: str) -> int:
+        """See :meth:`State.revoke_issuer`."""
+        with self._transaction() as cursor:
+            cursor.execute(
+                "UPDATE immure_signing_families SET revoked = true WHERE family IN"
+                " (SELECT family FROM immure_signing_kept WHERE plain::jsonb ->> 'issuer' = %s)",
+                (issuer,),
+            )
+            return cursor.rowcount
+
+    def subjects(self, issuer: str) -> list[str]:
+        """See :meth:`State.subjects`."""
+        query = (
+            "SELECT DISTINCT plain::jsonb ->> 'subject' AS subject FROM immure_signing_kept"
+            " WHERE plain::jsonb ->> 'issuer' = %s AND plain::jsonb ->> 'subject' IS NOT NULL"
+        )
+        with self._transaction() as cursor:
+            return sorted(str(row[0]) for row in cursor.execute(query, (issuer,)).fetchall())
+
     def revoke(self, digest: bytes, *, until: int) -> None:
         """See :meth:`State.revoke`."""
         with self._transaction() as cursor:

@@ -8,16 +8,32 @@ one by. It ends with the settings by which it was granted.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
 from immure.introspection.asgi import Scope
-from immure.signing.issuing import Grant
+from immure.signing.drafts import Draft
 
 _MOST: Final = 1024
 _FORM: Final = b"application/x-www-form-urlencoded"
 #: Headers by which a request is more than its body and its secret.
 _MORE: Final = frozenset({b"dpop", b"origin", b"content-encoding", b"transfer-encoding"})
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was granted before.
+
+    Attributes:
+        client: to whom.
+        draft: of the token; its scope was looked at.
+        rest: of the answer, behind the token.
+    """
+
+    client: str
+    draft: Draft
+    rest: str
 
 
 class Repeats:
@@ -30,7 +46,7 @@ class Repeats:
     def __init__(self, certificate_header: str | None) -> None:
         self._more = _MORE if certificate_header is None else _MORE | {certificate_header.lower().encode()}
         self._key = os.urandom(32)
-        self._kept: dict[bytes, Grant] = {}
+        self._kept: dict[bytes, Known] = {}
 
     def name(self, scope: Scope, body: bytes) -> bytes | None:
         """What such a request is called; None if it is not one of a kind that can come again."""
@@ -53,12 +69,12 @@ class Repeats:
         made.update(body)
         return made.digest()
 
-    def get(self, name: bytes | None) -> Grant | None:
+    def get(self, name: bytes | None) -> Known | None:
         """What was granted before."""
         return None if name is None else self._kept.get(name)
 
-    def keep(self, name: bytes, grant: Grant) -> None:
+    def keep(self, name: bytes, known: Known) -> None:
         """Remember it."""
         if len(self._kept) >= _MOST:
             self._kept = {}
-        self._kept[name] = grant
+        self._kept[name] = known

@@ -192,7 +192,7 @@ class Service:
         )
         parts = Parts(mint, self.registry, self.view, self.state, self._observer, users, self.fetches)
         endpoints = [IssuerEndpoints(settings, name, parts, time=self._time) for name in settings.issuers]
-        self.app.serve(endpoints, json.dumps(document(settings)).encode())
+        self.app.serve(endpoints, json.dumps(document(settings)).encode(), parts.wholes)
         self.settings, self._users = settings, users
 
     async def _start_keys(self) -> None:

@@ -164,6 +164,22 @@ class SqliteState(State):
         row = self._one("SELECT revoked FROM families WHERE family = ?", family)
         return row is not None and bool(row[0])
 
+    def revoke_issuer(self, issuer: str) -> int:
+        """See :meth:`State.revoke_issuer`."""
+        whose = "SELECT DISTINCT family FROM kept WHERE json_extract(plain, '$.issuer') = ?"
+        with self._transaction() as database:
+            made = database.execute(f"UPDATE families SET revoked = 1 WHERE family IN ({whose})", (issuer,))  # noqa: S608
+            return made.rowcount
+
+    def subjects(self, issuer: str) -> list[str]:
+        """See :meth:`State.subjects`."""
+        rows = self._all(
+            "SELECT DISTINCT json_extract(plain, '$.subject') AS subject FROM kept"
+            " WHERE json_extract(plain, '$.issuer') = ? AND subject IS NOT NULL ORDER BY subject",
+            issuer,
+        )
+        return [str(row[0]) for row in rows]
+
     def revoke(self, digest: bytes, *, until: int) -> None:
         """See :meth:`State.revoke`."""
         with self._transaction() as database:

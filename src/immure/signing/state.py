@@ -128,6 +128,16 @@ class State(ABC):
         """Whether a family was revoked."""
 
     @abstractmethod
+    def revoke_issuer(self, issuer: str) -> int:
+        """End every sign-in at an issuer, by its name in the settings: nothing that came of one is taken any
+        more. How many sign-ins are over, those included that were before."""
+
+    @abstractmethod
+    def subjects(self, issuer: str) -> list[str]:
+        """Whom the sessions, codes and refresh tokens of an issuer are about, whether they are over or not;
+        each once, in order."""
+
+    @abstractmethod
     def revoke(self, digest: bytes, *, until: int) -> None:
         """An access token, by its digest, is not active any more."""
 

@@ -12,17 +12,22 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Coroutine
+from socket import socket
 from typing import Any, Final
 
+from uvicorn import Config
 from uvicorn.supervisors import Multiprocess
 
 from immure.errors import ImmureError
 from immure.introspection.asgi import Message, Receive, Scope, Send
 from immure.introspection.journal import Journal
 from immure.introspection.worker import CONFIG, LISTEN
+from immure.signing.protocol import SigningProtocol
 from immure.signing.service import Service
 from immure.signing.settings import Settings
 from immure.signing.settings_file import read_settings
+from immure.signing.wholes import Answer
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
@@ -41,6 +46,10 @@ class ServiceApp:
             await self._live(receive, send)
         elif scope["type"] == "http" and self._service is not None:
             await self._service.app(scope, receive, send)
+
+    def again(self, data: bytes) -> Coroutine[Any, Any, Answer] | None:
+        """See :meth:`SigningApp.again`."""
+        return None if self._service is None else self._service.app.again(data)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -66,7 +75,11 @@ class ServiceApp:
 
 
 class Supervisor(Multiprocess):
-    """Hands SIGHUP on to the workers, instead of starting others."""
+    """Workers with the service's own HTTP. Hands SIGHUP on to them, instead of starting others."""
+
+    def __init__(self, config: Config, sockets: list[socket]) -> None:
+        config.http = SigningProtocol
+        super().__init__(config, sockets)
 
     def handle_hup(self) -> None:
         """Called soon after the signal."""

@@ -49,6 +49,40 @@ def test_many_in_flight(own):
     assert run(own, work) >= 1000
 
 
+def test_at_once_if_it_takes_nothing_but_to_ask(own):
+    async def work(holder):
+        assert holder.sign_at_once("n", "note", b"a\n\n") is None  # nobody knows of the key yet
+        await holder.list()
+        signatures = await asyncio.gather(
+            *(holder.sign_at_once("n", "note", b"%d\n\n" % n) for n in range(300))
+        )
+        assert len(set(signatures)) == 300
+        with pytest.raises(RefusedToSignError):
+            await holder.sign_at_once("n", "note", b"no note")
+        await holder.succeed("later", "a", bits=2048)
+        assert holder.sign_at_once("later", "token", b"e30.e30") is None  # not in use yet
+        await holder.set_state("n", KeyState.SUSPENDED)
+        assert holder.sign_at_once("n", "note", b"a\n\n") is None
+        os.kill(holder.pid, signal.SIGKILL)
+        while holder._link.is_open:
+            await asyncio.sleep(0.01)
+        assert holder.sign_at_once("a", "token", b"e30.e30") is None  # it must be started first
+
+    run(own, work)
+
+
+def test_answers_do_not_wait_for_all_that_waits(own):
+    async def work(holder):
+        tasks = [asyncio.create_task(holder.sign_token("r", claims(sub=str(n)))) for n in range(1500)]
+        _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        assert pending
+        assert len(set(await asyncio.gather(*tasks))) == 1500
+        for _ in range(20):  # nor does one alone wait for others
+            assert await asyncio.wait_for(holder.sign_token("r", claims()), 10)
+
+    run(own, work)
+
+
 def test_refusals(own):
     async def work(holder):
         with pytest.raises(RefusedToSignError, match="not for"):

@@ -211,6 +211,14 @@ class AsyncKeyHolder:
         """A signature over a statement or a note."""
         return await self._ask(Op.SIGN, sign_body(kid, purpose, message))
 
+    def sign_at_once(self, kid: str, purpose: str, message: bytes) -> asyncio.Future[bytes] | None:
+        """As :meth:`sign`, without a task: the request leaves at the end of this turn of the loop. None if
+        it takes more than to ask: the holder is not there, or the key is not known to be in use."""
+        known = self._keys.get(kid)
+        if known is None or known.state is not KeyState.ACTIVE or not self._link.is_open:
+            return None
+        return self._link.submit(Op.SIGN, sign_body(kid, purpose, message))
+
     async def list(self) -> dict[str, KeyInfo]:
         """All keys by their kids."""
         self._keys = asking.key_infos(await self._ask(Op.LIST, b""))

@@ -24,6 +24,7 @@ from immure.custody.keyholder.held_key import Rules, rules_from_plain
 from immure.custody.keyholder.native import Native
 from immure.custody.keyholder.protocol import Frame, Op, from_json, parse_sign_body, to_json
 from immure.custody.keyholder.rules import TOKEN_PURPOSES, check_purpose
+from immure.custody.keyholder.sketches import write_sketches
 from immure.errors import InputError
 from immure.registry.members import Members
 from immure.registry.state import KeyState
@@ -45,7 +46,7 @@ WITH_SUCCESSORS: Final = frozenset(
 Done = Callable[[bytes | None], bytes]
 
 
-@dataclass
+@dataclass(slots=True)
 class Pending:
     """A request whose answer the native half will give, under a number."""
 
@@ -98,6 +99,8 @@ class Desk:
             return self._import(asked, handles)
         if op is Op.BACKUP:
             return self._backup(handles)
+        if op is Op.SKETCHES:
+            return write_sketches(self._cabinet, self._native, handles)
         raise HolderRequestError(f"{op.name.lower()} is no request")
 
     def _numbers(self) -> dict[str, int]:

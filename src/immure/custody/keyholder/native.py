@@ -7,6 +7,7 @@ moved only before it is first used; so nothing here imports it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from struct import Struct
 from typing import Any, Final
 
 from immure.custody.algorithms import Algorithm
@@ -24,7 +25,9 @@ _KINDS: Final[dict[Algorithm, bytes]] = {
     "EdDSA": b"ED25519",
 }
 _ROOM: Final = 8192
+_SKETCH_ROOM: Final = 64 << 10
 _COLLECT: Final = 256 << 10
+_ANSWER: Final = Struct("<QiI")
 
 
 class Native:
@@ -120,6 +123,12 @@ class Native:
         result = self._lib.kh_unwrap(seal, slot, blob, len(blob), about, len(about), self._out, _ROOM)
         return bytes(self._ffi.buffer(self._out, self._check(result)))
 
+    def sketch(self, slot: int, salt: bytes) -> bytes:
+        """Digests of the private numbers; see ``c/kh_sketch.h``."""
+        out = self._ffi.new("uint8_t[]", _SKETCH_ROOM)
+        size = self._check(self._lib.kh_sketch(slot, salt, out, _SKETCH_ROOM))
+        return bytes(self._ffi.buffer(out, size))
+
     def drop(self, slot: int) -> None:
         """Wipe a slot."""
         self._check(self._lib.kh_drop(slot))
@@ -138,8 +147,7 @@ class Native:
         data = bytes(self._ffi.buffer(self._answers, size))
         at = 0
         while at < size:
-            number = int.from_bytes(data[at : at + 8], "little")
-            status, length = data[at + 8 : at + 12], int.from_bytes(data[at + 12 : at + 16], "little")
-            at += 16
-            yield number, data[at : at + length] if status == b"\0\0\0\0" else None
+            number, status, length = _ANSWER.unpack_from(data, at)
+            at += _ANSWER.size
+            yield number, data[at : at + length] if status == 0 else None
             at += length

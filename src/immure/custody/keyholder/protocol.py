@@ -15,6 +15,7 @@ import json
 import struct
 from collections.abc import Iterator
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from immure.custody.keyholder.errors import HolderError, HolderRequestError, error_from
@@ -39,6 +40,7 @@ class Op(IntEnum):
     SET_STATE = 7
     IMPORT = 8
     BACKUP = 9
+    SKETCHES = 10
     OK = 128
     ERROR = 129
 
@@ -90,15 +92,20 @@ def encode(op: Op, number: int, body: bytes) -> bytes:
 
 def sign_body(kid: str, purpose: str, message: bytes) -> bytes:
     """What SIGN asks: kid, purpose, and what is to be signed; raises HolderRequestError."""
+    if len(message) > MOST_MESSAGE:
+        raise HolderRequestError(f"{len(message)} bytes to sign; {MOST_MESSAGE} are the most")
+    return _names(kid, purpose) + message
+
+
+@lru_cache(256)
+def _names(kid: str, purpose: str) -> bytes:
     parts = []
     for text in (kid, purpose):
         name = text.encode("utf-8", "replace")
         if not 0 < len(name) <= MOST_NAME:
             raise HolderRequestError("a name is empty, or too long")
         parts += [bytes([len(name)]), name]
-    if len(message) > MOST_MESSAGE:
-        raise HolderRequestError(f"{len(message)} bytes to sign; {MOST_MESSAGE} are the most")
-    return b"".join((*parts, message))
+    return b"".join(parts)
 
 
 def parse_sign_body(body: bytes) -> tuple[str, str, bytes]:

@@ -168,14 +168,15 @@ class Serving:
         if not data:
             raise HolderRequestError("the front end is gone")
         for frame in connection.frames.feed(data):
-            handles = connection.take_handles()
+            handles = connection.take_handles() if connection.handles else []
             try:
                 answer = self._desk.answer(frame, handles)
             except HolderError as error:
                 connection.out += encode_error(frame.id, error)
                 continue
             finally:
-                close_all(handles)
+                if handles:
+                    close_all(handles)
             if isinstance(answer, Pending):
                 connection.in_flight += 1
                 self._pending[answer.number] = connection, frame.id, answer.done

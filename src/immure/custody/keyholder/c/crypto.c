@@ -7,6 +7,7 @@
 #include "crypto.h"
 
 struct crypto lib;
+const EVP_MD *sha256, *sha384;
 static char words[200] = "";
 
 int fail(const char *text) {
@@ -42,5 +43,9 @@ int kh_crypto(void) {
         return fail("libcrypto was in use before its memory could be moved");
     if (lib.OPENSSL_init_crypto(no_configuration | no_atexit, NULL) != 1)
         return fail("libcrypto does not start");
+    sha256 = lib.EVP_MD_fetch(NULL, "SHA2-256", NULL);
+    sha384 = lib.EVP_MD_fetch(NULL, "SHA2-384", NULL);
+    if (sha256 == NULL || sha384 == NULL)
+        return fail("libcrypto has no SHA-256");
     return 0;
 }

@@ -20,8 +20,7 @@ typedef void EVP_PKEY, EVP_PKEY_CTX, EVP_MD, EVP_MD_CTX, EVP_CIPHER, EVP_CIPHER_
         uint64_t, unsigned char *, size_t))                                                                       \
     F(unsigned char *, HMAC, (const EVP_MD *, const void *, int, const unsigned char *, size_t,                   \
         unsigned char *, unsigned int *))                                                                         \
-    F(const EVP_MD *, EVP_sha256, (void))                                                                         \
-    F(const EVP_MD *, EVP_sha384, (void))                                                                         \
+    F(EVP_MD *, EVP_MD_fetch, (void *, const char *, const char *))                                               \
     F(int, EVP_Digest, (const void *, size_t, unsigned char *, unsigned int *, const EVP_MD *, void *))           \
     F(const EVP_CIPHER *, EVP_aes_256_gcm, (void))                                                                \
     F(EVP_CIPHER_CTX *, EVP_CIPHER_CTX_new, (void))                                                               \
@@ -66,5 +65,6 @@ struct crypto {
 #undef F
 };
 extern struct crypto lib;
+extern const EVP_MD *sha256, *sha384; /* found once: by EVP_sha256() libcrypto would look for it each time */
 
 #endif

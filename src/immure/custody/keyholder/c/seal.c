@@ -70,7 +70,7 @@ static void expand(const uint8_t *extracted, const char *name, uint8_t *out) {
     size_t size = strlen(name);
     memcpy(info, name, size);
     info[size] = 1;
-    lib.HMAC(lib.EVP_sha256(), extracted, SEAL_BYTES, info, size + 1, out, NULL);
+    lib.HMAC(sha256, extracted, SEAL_BYTES, info, size + 1, out, NULL);
 }
 
 static int do_derive(void *with) {
@@ -81,7 +81,7 @@ static int do_derive(void *with) {
         result = derive_one(of, i, master + i * SEAL_BYTES, text);
     struct seal *made = result == 0 ? arena_get(sizeof *made) : NULL;
     if (made != NULL) {
-        lib.HMAC(lib.EVP_sha256(), CONTEXT, sizeof CONTEXT - 1, master, (size_t)of->count * SEAL_BYTES, extracted,
+        lib.HMAC(sha256, CONTEXT, sizeof CONTEXT - 1, master, (size_t)of->count * SEAL_BYTES, extracted,
                  NULL);
         expand(extracted, "mac", made->mac);
         expand(extracted, "wrap", made->wrap);
@@ -119,7 +119,7 @@ static int do_mac(void *with) {
     struct macced *of = with;
     if (of->seal < 0 || of->seal >= SEALS || seals[of->seal] == NULL)
         return fail("there is no such seal");
-    return lib.HMAC(lib.EVP_sha256(), seals[of->seal]->mac, SEAL_BYTES, of->data, of->size, of->out, NULL) == NULL
+    return lib.HMAC(sha256, seals[of->seal]->mac, SEAL_BYTES, of->data, of->size, of->out, NULL) == NULL
                ? fail("no code can be made")
                : 0;
 }

@@ -8,7 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { MOST_WAITING = 8192, TOGETHER = 8 };
+enum { MOST_WAITING = 8192, TOGETHER = 32 };
 
 _Thread_local int worker_index = -1;
 
@@ -49,14 +49,14 @@ static void tell(void) {
         abort(); /* a counter of 64 bits does not run over */
 }
 
-/* Answers are handed over a few at a time while there is more to do, and at once when there is not: waking the
-   loop for each would cost a fifth of an RSA signature. */
+/* Answers are handed over when there are as many as jobs that wait, so that none is kept for longer than what is
+   behind it takes; and at once when nothing waits. Waking the loop for each would cost a fifth of an RSA signature. */
 static void answer(struct job *job) {
     job->next = NULL;
     pthread_mutex_lock(&lock);
     *done_last = job;
     done_last = &job->next;
-    if (++done_count >= TOGETHER || first == NULL)
+    if (++done_count >= TOGETHER || done_count >= waiting)
         tell();
     pthread_mutex_unlock(&lock);
 }
