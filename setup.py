@@ -6,6 +6,7 @@ setup(
     cffi_modules=[
         "src/immure/scanning/kernels/build_words.py:ffi",
         "src/immure/scanning/kernels/build_ec.py:ffi",
+        "src/immure/scanning/kernels/build_sketch.py:ffi",
         "src/immure/redact/prove/kernels/build_probe.py:ffi",
         "src/immure/custody/keyholder/build_native.py:ffi",
         "src/immure/detections/sources/m365/build_mailbox.py:ffi",

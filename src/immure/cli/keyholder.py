@@ -177,6 +177,35 @@ def state(path: str, kid: str, state: str, reason: str, pin_files: Texts, quiet:
         click.echo(_line(changed))
 
 
+_SKETCHES_EPILOG = f"""
+Of RSA keys there are sketches of both primes, of EC keys of the scalar, of Ed25519 keys of the seed: 24 bytes
+of one that stand in a dump are found, where immure scan --keys needs all of it.
+
+Whoever has the file and 16 bytes in a row of a number has the number: keep it with those who scan.
+
+Keys in a device (pkcs11:, awskms:, vault:) have no sketches, since the device does not tell what they are
+made of; scan for them by their public halves.
+{EXIT_CODES}"""
+
+
+@keyholder.command(epilog=_SKETCHES_EPILOG)
+@PATH
+@click.argument("output", metavar="SKETCH", type=click.Path(dir_okay=False))
+@PIN_FILE
+@QUIET
+def sketches(path: str, output: str, pin_files: Texts, quiet: bool) -> None:
+    """Write sketches of all keys, for immure scan --sketches.
+
+    They are made inside: no key comes out. Destroyed keys have none any more.
+    """
+    from immure.custody.keyholder.client_sketches import export_sketches
+
+    with _managing(path, pin_files) as holder:
+        count = export_sketches(holder, output)
+    if not quiet:
+        say(f"{output} has sketches of {'1 key' if count == 1 else f'{count} keys'}")
+
+
 _BACKUP_PIN = click.option(
     "--backup-pin-file", "backup_pins", metavar="FILE", multiple=True, type=click.Path(dir_okay=False),
     help="A file whose first line is a PIN of the backup; once, or twice for two people.",

@@ -15,6 +15,7 @@ from immure.cli.messages import say
 from immure.cli.output import check_writable, open_output
 from immure.cli.parameters import KeySource
 from immure.cli.progress import Reporter, reporter
+from immure.cli.sketch_options import SKETCH_DETECTOR, SKETCHES, load_sketches
 from immure.cli.vault import open_vault, wrapping_options
 from immure.errors import UsageError
 from immure.scanning.options import Mode, ScanOptions
@@ -39,6 +40,7 @@ Examples:
   immure redact app.core -o app.redacted.core --keys jwks.json
   immure redact app.core.zst -o out.core.zst --keys https://login.example/ --also tokens,cookies
   immure redact app.core -o out.core --secret-file signing-key.pem --secret-file db-password.txt
+  immure redact app.core -o out.core --sketches app.sketch
   immure redact app.core -o out.core --stack-only
   immure redact sha256:9f86d081… --vault /var/lib/immure/vault -o out.core --keys jwks.json
 
@@ -76,6 +78,7 @@ Exit codes:
     type=click.Path(dir_okay=False),
     help="A private key (PEM), or any secret as bytes, to erase without looking for it; repeatable.",
 )
+@SKETCHES
 @click.option(
     "--also", metavar="KINDS", default="", help="Erase tokens, cookies, credentials, too (names with commas)."
 )
@@ -125,6 +128,7 @@ def redact(
     sources: tuple[str, ...],
     allow_private_hosts: bool,
     secret_files: tuple[str, ...],
+    sketches: tuple[str, ...],
     also: str,
     keep: tuple[str, ...],
     stack_only: bool,
@@ -150,7 +154,7 @@ def redact(
     record = record or f"{output}.redaction.json"
     for path in (output, record):
         check_writable(path)
-    scan = ScanOptions(mode=mode, harvest=not no_harvest)
+    scan = ScanOptions(mode=mode, harvest=not no_harvest, sketches=load_sketches(sketches))
     if threads is not None:
         scan = replace(scan, threads=threads)
     names = ("stacks", "files") if stack_only else keep or ("all",)
@@ -242,6 +246,8 @@ def summary(record: dict[str, Any], output: str) -> list[str]:
         lines.append(f"  key       {key['kty']} {name}: {finding['occurrences']} occurrences, erased")
     if not record["findings"]:
         lines.append("  key       none found")
+    if SKETCH_DETECTOR in record["searched"]["detectors"]:
+        lines += [f"  sketches  {visible(words)}" for words in record["warnings"] if "sketch" in words]
     lines += [f"  proved    {words}" for words in proof_words(record["proof"])]
     if gaps := record["not_searched"]:
         total = bytes_words(sum(gap["length"] for gap in gaps))

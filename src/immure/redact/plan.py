@@ -105,10 +105,11 @@ def _pieces(swept: Iterable[Place], proofs: Sequence[Proof]) -> Iterator[Span]:
 
 
 def _whole_keys(report: ImageReport) -> list[Span]:
-    """Places that the scan knows by parsing, in whatever writing: the sweep knows the usual ones only."""
+    """Places that the scan knows by parsing, in whatever writing: the sweep knows the usual ones only. Of
+    damaged keys also the parts, which may be too short for the sweep, or of a key that nobody can rebuild."""
     return [
         Span(one.offset, one.length, one.secret, one.encoding, finding.key.thumbprint)
         for finding in report.findings
         for one in finding.occurrences
-        if one.whole
+        if one.whole or finding.partial is not None
     ]

@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -30,10 +31,12 @@ from immure.redact.plan import all_proofs, make_plan, sweeps_for
 from immure.redact.prove import ProofReport
 from immure.redact.proving import Prover, left_over
 from immure.redact.record import FileDigest, RedactionRecord
+from immure.redact.sketched import found_secrets, spans_of, take_out, words
 from immure.redact.span import Span, disjoint
 from immure.scanning.finding import ImageReport
 from immure.scanning.options import NoProgress, Progress
-from immure.scanning.scanner import prove_image
+from immure.scanning.scanner import prove_image, searched_by
+from immure.scanning.sketches import Hunt
 
 #: What the second scanner finds is erased as well, and proved anew, so many times in all.
 MOST_ROUNDS: Final = 3
@@ -164,11 +167,16 @@ class _Redaction:
         self, copy: Copy, reader: Reader, codec: str | None, source: FileDigest | None
     ) -> RedactionRecord:
         """Scan, plan, make the copy, prove it."""
-        options, sweeps = self._options, sweeps_for(self._options)
-        report, found = prove_image(self._image, self._keys, options.scan, self._progress, sweeps)
+        sweeps, hunt = sweeps_for(self._options), Hunt(self._options.scan.sketches)
+        report, found = prove_image(self._image, self._keys, self._options.scan, self._progress, sweeps, hunt)
         check_understood(self._image, report)
+        sketched = take_out(report)
+        report.warnings += words(hunt.sketches, sketched, hunt)
+        secrets = (*self._options.secrets, *found_secrets(hunt))
+        options = self._options = replace(self._options, secrets=secrets)
         proofs = all_proofs(found, options.known)
         spans = make_plan(self._image, report, proofs, sweeps.places, options, self._progress)
+        spans = disjoint([*spans, *spans_of(sketched)])
         before = Digest() if source is None and codec is None else None
         digest, spans, proof = self._make(copy, spans, Prover(self._image, proofs, options), before, report)
         if source is None:
@@ -208,13 +216,13 @@ class _Redaction:
             source=digests[0],
             output=digests[1],
             mode=options.scan.mode,
-            detectors=options.scan.detectors,
+            detectors=searched_by(options.scan),
             harvest=options.scan.harvest,
             texts=options.texts,
             keep=options.keep,
             keys=list(self._keys),
             known=[PublicKey(private.public, Origin("secret file")) for private in options.known],
-            secrets=tuple(secret.name for secret in options.secrets),
+            secrets=tuple(dict.fromkeys(secret.name for secret in options.secrets)),
             findings=report.findings,
             not_searched=report.not_searched,
             warnings=report.warnings,

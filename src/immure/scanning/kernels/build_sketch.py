@@ -1,0 +1,19 @@
+"""Describes the native module ``_sketch`` to cffi; run when the package is built, never when it is used."""
+
+from pathlib import Path
+
+from cffi import FFI
+
+HERE = Path(__file__).parent / "c"
+
+ffi = FFI()
+ffi.cdef((HERE / "sketch.h").read_text(encoding="ascii"))
+ffi.set_source(
+    "immure.scanning.kernels._sketch",
+    '#include <stddef.h>\n#include <stdint.h>\n#include "sketch.h"',
+    sources=[f"src/immure/scanning/kernels/c/{name}.c" for name in ("sketch", "sketch_hash")],
+    include_dirs=["src/immure/scanning/kernels/c"],
+    depends=[f"src/immure/scanning/kernels/c/{name}.h" for name in ("sketch", "sketch_hash", "common")],
+    extra_compile_args=["-O3", "-fno-strict-aliasing", "-Wall", "-Wextra", "-Wno-unused-parameter"],
+    py_limited_api=True,
+)
