@@ -70,6 +70,7 @@ Exit codes:
 @click.option(
     "--allow-private-hosts", is_flag=True, help="Fetch keys from addresses that are not public, too."
 )
+@click.option("--deep", is_flag=True, help="Look for damaged keys, too, and erase what is left of them.")
 @click.option(
     "--secret-file",
     "secret_files",
@@ -133,6 +134,7 @@ def redact(
     keep: tuple[str, ...],
     stack_only: bool,
     no_harvest: bool,
+    deep: bool,
     mode: Mode,
     threads: int | None,
     no_debugger: bool,
@@ -154,7 +156,7 @@ def redact(
     record = record or f"{output}.redaction.json"
     for path in (output, record):
         check_writable(path)
-    scan = ScanOptions(mode=mode, harvest=not no_harvest, sketches=load_sketches(sketches))
+    scan = ScanOptions(mode=mode, harvest=not no_harvest, deep=deep, sketches=load_sketches(sketches))
     if threads is not None:
         scan = replace(scan, threads=threads)
     names = ("stacks", "files") if stack_only else keep or ("all",)

@@ -16,6 +16,7 @@ from immure.cli.messages import say, silence_stdout
 from immure.cli.output import check_writable, open_output
 from immure.cli.parameters import DetectorNames, KeySource, Target, absence
 from immure.cli.progress import Reporter, reporter
+from immure.cli.sketch_options import SKETCHES, TOKEN, load_sketches, load_token
 from immure.scanning.options import DETECTORS, Mode, ScanOptions
 from immure.scanning.report.formats import FORMATS, Format, ReportOptions, format_of, write_report
 
@@ -41,7 +42,10 @@ Examples:
   immure scan app.core --keys jwks.json
   immure scan app.core.zst --keys https://login.example/ --keys tls.pem
   immure scan /var/crash --exhaustive --format html -o report.html
+  immure scan app.core --deep --keys prod.pem
   immure scan pid:4711 --no-harvest --keys prod.pem
+  immure scan app.core --sketches app.sketch
+  immure scan app.core --token session.jwt
   zstdcat app.core.zst | immure scan - --format json > report.json
 
 \b
@@ -78,12 +82,17 @@ class Presentation:
     type=KeySource(),
     help="Public keys to look for; repeatable.",
 )
+@SKETCHES
+@TOKEN
 @click.option(
     "--allow-private-hosts", is_flag=True, help="Fetch keys from addresses that are not public, too."
 )
 @click.option("--no-harvest", is_flag=True, help="Do not look for keys that only the image itself names.")
 @click.option("--mode", type=click.Choice(get_args(Mode)), help="quick (the default) says what it left out.")
 @click.option("--exhaustive", is_flag=True, help="Short for --mode exhaustive: leave nothing out.")
+@click.option(
+    "--deep", is_flag=True, help="Look for damaged keys, too: numbers of which only a part is left."
+)
 @click.option(
     "--detectors",
     type=DetectorNames(),
@@ -115,10 +124,13 @@ class Presentation:
 def scan(
     targets: tuple[str, ...],
     sources: tuple[str, ...],
+    sketches: tuple[str, ...],
+    token: str | None,
     allow_private_hosts: bool,
     no_harvest: bool,
     mode: Mode | None,
     exhaustive: bool,
+    deep: bool,
     detectors: tuple[str, ...],
     threads: int | None,
     form: Format | None,
@@ -139,6 +151,9 @@ def scan(
         mode="exhaustive" if exhaustive else mode or "quick",
         detectors=detectors,
         harvest=not no_harvest,
+        deep=deep,
+        sketches=load_sketches(sketches),
+        token=load_token(token),
         **({} if threads is None else {"threads": threads}),
     )
     color = False if no_color else None
@@ -147,7 +162,7 @@ def scan(
     if output is not None:
         check_writable(output)
     keys = load_all(sources, allow_private_hosts, quiet)
-    if no_harvest and not keys:
+    if no_harvest and not keys and not sketches and token is None:
         raise click.UsageError("nothing to look for: --no-harvest without any key from --keys")
     report = _run(targets, keys, options, presentation)
     return ExitCode.INTERRUPTED if report is None else _present(report, presentation)

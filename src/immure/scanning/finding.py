@@ -12,8 +12,9 @@ from immure.dumps.dump import Process, Region
 from immure.keymaterial.key import PublicKey
 
 #: How we came to look for the key: the user named it, its public half stood in the image, or only the private
-#: key itself did.
-FindingKind = Literal["named", "harvested", "unnamed"]
+#: key itself did; or it is a secret without a public half, of which the user gave a sketch, or a token.
+#: ``partial``: there is a part of the private key only; see :class:`Partial`.
+FindingKind = Literal["named", "harvested", "unnamed", "sketched", "token", "partial"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,7 +26,7 @@ class Occurrence:
         length: bytes that it takes up there.
         secret: which number: ``p q d d_lambda dp dq qinv`` (RSA), ``r_p r_q rr_p rr_q`` (Montgomery constants
             R mod p, R² mod p), ``d`` (EC), ``seed scalar expanded`` (Ed25519, Ed448, X25519), ``key`` (a
-            whole encoded private key).
+            whole encoded private key); ``secret`` of what has no public half.
         encoding: how it is written, by the names of the catalog (``le64``, ``be``, ``be32w``, ``py30``,
             ``pkcs8-der``, ``pem``, ``base64`` …).
         virtual_address: of the first byte, if the image knows it.
@@ -44,12 +45,33 @@ class Occurrence:
     permissions: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """How much of a damaged key is there, and what follows from it.
+
+    Attributes:
+        secret: the number that says most, by the names of :class:`Occurrence`; ``p q d dp dq`` … separated by
+            spaces if several had to be taken together.
+        known_bits: bits of it (of them) that are there.
+        bits: that it has.
+        rebuilt: whether the whole key was computed from that, and so proved.
+        method: by what: ``lattice-3`` (the number is the dimension), ``low-half``, ``exponent``, ``search``,
+            ``branch-and-prune``; empty if by nothing.
+    """
+
+    secret: str
+    known_bits: int
+    bits: int
+    rebuilt: bool
+    method: str = ""
+
+
 @dataclass
 class Finding:
     """One key whose private half is in the image, with every place where it is.
 
     ``proof`` says why it is certain, in words: "a 1024-bit number divides n of kid …".
-    ``origins`` are further places where the same key was learned.
+    ``origins`` are further places where the same key was learned. ``partial`` is there if the key is not.
     """
 
     key: PublicKey
@@ -57,6 +79,7 @@ class Finding:
     proof: str
     occurrences: list[Occurrence] = field(default_factory=list)
     also_known_as: list[PublicKey] = field(default_factory=list)
+    partial: Partial | None = None
 
     @property
     def whole(self) -> bool:
@@ -99,12 +122,13 @@ class ImageReport:
 
 @dataclass
 class ScanReport:
-    """The result of a whole run."""
+    """The result of a whole run. ``sketched`` is the number of secrets of sketches that were looked for."""
 
     images: list[ImageReport] = field(default_factory=list)
     keys: list[PublicKey] = field(default_factory=list)
     mode: str = "quick"
     detectors: tuple[str, ...] = ()
+    sketched: int = 0
     statistics: dict[str, float | int] = field(default_factory=dict)
 
     @property

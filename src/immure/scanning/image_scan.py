@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from immure.dumps.dump import Image
 from immure.keymaterial.key import Numbers, PublicKey
@@ -20,6 +20,7 @@ from immure.scanning.chunks import (
     plan_chunks,
     stream_chunks,
 )
+from immure.scanning.deep.search import Deep
 from immure.scanning.finding import Finding, ImageReport, Occurrence
 from immure.scanning.gaps import bytes_to_read, missing_part, within_mappings
 from immure.scanning.harvest import Harvest
@@ -30,8 +31,10 @@ from immure.scanning.options import Progress, ScanOptions
 from immure.scanning.plan import Counts, Plan, count, is_settled, make_plan
 from immure.scanning.proofs import Proof
 from immure.scanning.search import Searched, Searcher
+from immure.scanning.sketches import AllSeen, Hunt
 from immure.scanning.survey import Surveyor
 from immure.scanning.texts import TextPool
+from immure.scanning.token_key import Trial, Tried
 
 #: Without structures or harvest the survey only counts: of images longer than this, one piece of so many
 #: bytes in SAMPLED_OF.
@@ -46,8 +49,9 @@ EXHAUSTIVE_CHUNK_BYTES = 1 << 20
 PASSED_CHUNK_BYTES = 4 << 20
 
 T = TypeVar("T")
-#: What the detectors make of a chunk, and what the sweep does: for how many proofs, and the places.
-_Examined = tuple[Searched, int, list[Place]]
+#: What the detectors make of a chunk; what the sweep does: for how many proofs, and the places; what agrees
+#: with sketches; and which bytes are the key of a token.
+_Examined = tuple[Searched, int, list[Place], AllSeen, Tried | None]
 
 
 class ImageScan:
@@ -60,6 +64,7 @@ class ImageScan:
         options: ScanOptions,
         progress: Progress,
         sweeps: Sweeps | None = None,
+        hunt: Hunt | None = None,
     ) -> None:
         self._image = image
         self._options = options
@@ -75,6 +80,9 @@ class ImageScan:
         self._structure = "structure" in options.detectors
         self._spaces = Spaces(max(self._chunk_bytes, SAMPLE_BYTES if self._is_only_counted() else 0))
         self._harvest = Harvest(self._keys, public=options.harvest, private=self._structure)
+        self._hunt = hunt if hunt is not None else Hunt(options.sketches)
+        self._trial = Trial(options.token, options.mode) if options.token is not None else None
+        self._deep: Deep | None = None
         self._searcher: Searcher | None = None
         self._searched: set[Chunk] = set()
         self._is_surveyed = False
@@ -88,6 +96,7 @@ class ImageScan:
             plan = make_plan(self._options.mode, self._count())
             self._search_texts(plan)
             self._search(plan)
+            self._search_deep(plan)
             self._sweep()
         finally:
             self._spaces.wipe()
@@ -174,6 +183,7 @@ class ImageScan:
         return counts
 
     def _new_searcher(self, plan: Plan) -> Searcher:
+        self._hunt.leaves_noise = plan.tier("primes") != "all"
         searcher = Searcher(
             self._image.reader,
             self._keys,
@@ -193,7 +203,7 @@ class ImageScan:
         """Search what has not been searched yet."""
         searcher = self._searcher = self._searcher or self._new_searcher(plan)
         self.report.not_searched += searcher.not_searched(plan, self._image.reader.size or 0)
-        if not searcher.detectors and self._sweeps.is_idle:
+        if not searcher.detectors and self._sweeps.is_idle and self._hunt.is_idle and self._trial is None:
             return
         chunks = self._chunks()
         if not self._searched:
@@ -206,17 +216,28 @@ class ImageScan:
 
     def _examine(self, searcher: Searcher, space: Workspace, chunk: Chunk) -> _Examined:
         searched = searcher.examine(space, chunk)
-        return searched, *self._sweeps.examine(space, chunk)
+        swept = self._sweeps.examine(space, chunk)
+        seen = self._hunt.examine(space, chunk, has_runs=bool(searched.examined))
+        return searched, *swept, seen, self._trial.examine(space, chunk) if self._trial else None
 
     def _take(self, searcher: Searcher, chunk: Chunk, examined: _Examined) -> None:
         """What one chunk's search gave."""
-        searched, known, places = examined
+        searched, known, places, seen, tried = examined
         self._searched.add(chunk)
         if not self._is_surveyed:
             self.report.not_searched += searched.not_searched
         self._sweeps.take(chunk, known, places)
+        self._hunt.take(chunk, seen)
+        if self._trial is not None and tried is not None:
+            self._take_tried(self._trial, tried, chunk)
         self._prove(searcher.settle(searched))
         self._sweeps.prepare()
+
+    def _take_tried(self, trial: Trial, tried: Tried, chunk: Chunk) -> None:
+        proofs = trial.settle(tried, chunk)
+        if proofs and self._options.token is not None:
+            self._keys.add(self._options.token.key, "token")
+        self._prove(proofs)
 
     def _search_texts(self, plan: Plan) -> None:
         self._prove(self._texts.search(self._keys, self._options.detectors, plan))
@@ -229,6 +250,28 @@ class ImageScan:
                 self._proofs[proof.public] = proof
                 if known is None or (known.private is None and proof.private is not None):
                     self._sweeps.add(proof)
+
+    def _search_deep(self, plan: Plan) -> None:
+        """Look for what is left of the keys that are not found by now."""
+        if not self._options.deep:
+            return
+        lost = (entry for entry in self._keys.entries() if entry.key.numbers not in self._proofs)
+        deep = self._deep = Deep(
+            list(lost), everywhere=plan.mode == "exhaustive", is_jvm=_is_jvm(self._image)
+        )
+        reader = self._image.reader
+
+        def examine(space: Workspace, chunk: Chunk) -> list[Any]:
+            load(reader, chunk, space)
+            return deep.examine(space, chunk)
+
+        if not deep.is_idle:
+            self._progress.phase("deep search")
+            for _, examined in self._each(self._chunks(), examine):
+                deep.take(examined)
+            self._prove(rebuilt.proof for rebuilt in deep.solve(self._image))
+        self.report.not_searched += deep.not_searched(reader.size or 0)
+        self.report.statistics["deep_attempts"] = deep.attempts
 
     def _sweep(self) -> None:
         """Sweep what was searched before the last keys were proved."""
@@ -255,9 +298,16 @@ class ImageScan:
             if public_place is not None:
                 self.report.warnings.append(_published(entry.key, proof, public_place))
                 continue
-            occurrences = tidy(_with_text(found.get(numbers, []), proof, self._image))
-            finding = Finding(entry.key, entry.kind, proof.words, occurrences, entry.others)
+            pieces = self._deep.pieces.get(numbers, []) if self._deep is not None else []
+            occurrences = tidy(_with_text([*found.get(numbers, []), *pieces], proof, self._image))
+            partial = self._deep.partials.get(numbers) if self._deep is not None else None
+            kind = entry.kind if partial is None else "partial"
+            finding = Finding(entry.key, kind, proof.words, occurrences, entry.others, partial)
             self.report.findings.append(finding)
+        self.report.findings += self._deep.fragments if self._deep is not None else []
+        self.report.findings += self._hunt.findings(self._image)
+        self.report.not_searched += self._hunt.not_searched
+        self.report.not_searched += self._trial.not_searched if self._trial is not None else []
         self.report.findings.sort(
             key=lambda finding: finding.occurrences[0].offset if finding.occurrences else 0
         )
@@ -266,7 +316,7 @@ class ImageScan:
         image, report = self._image, self.report
         report.size = bytes_to_read(image) or 0
         report.process, report.regions = image.process, image.regions
-        report.warnings += image.warnings
+        report.warnings += [*image.warnings, *self._hunt.notes]
         report.warnings += [
             f"{key.label} key {key.thumbprint} is of a size that is not searched for"
             for key in self._keys.unsearchable()
@@ -282,6 +332,8 @@ class ImageScan:
             keys_named=kinds.count("named"),
             keys_harvested=kinds.count("harvested"),
         )
+        if not self._hunt.is_idle:
+            report.statistics.update(sketch_digests=self._hunt.digests)
 
     def _chunks(self) -> Iterator[Chunk]:
         """All chunks; to ask the file system for the holes takes a while, so it is done once."""

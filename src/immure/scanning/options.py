@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from immure.keymaterial.sketch import Sketch
+    from immure.scanning.hmac_token import HmacToken
 
 Mode = Literal["quick", "exhaustive"]
 
@@ -26,6 +30,9 @@ class ScanOptions:
         harvest: also search for the keys whose public halves stand in the image itself.
         threads: worker threads.
         chunk_bytes: unit of scanning. Findings do not depend on it.
+        deep: also look for damaged keys: numbers of which only a part is left, and what can be rebuilt.
+        sketches: of secrets without a public half, to look for; in either mode in all of an image.
+        token: one whose symmetric key is to be looked for.
     """
 
     mode: Mode = "quick"
@@ -33,6 +40,9 @@ class ScanOptions:
     harvest: bool = True
     threads: int = field(default_factory=lambda: min(8, os.cpu_count() or 1))
     chunk_bytes: int = 8 << 20
+    deep: bool = False
+    sketches: tuple[Sketch, ...] = field(default=(), repr=False)
+    token: HmacToken | None = field(default=None, repr=False)
 
 
 class Progress(Protocol):

@@ -15,6 +15,7 @@ from immure.dumps.open import open_images
 from immure.dumps.unreadable import Unreadable
 from immure.errors import ImmureError, UsageError
 from immure.keymaterial.key import PublicKey
+from immure.scanning.deep.budget import DETECTOR as DEEP_DETECTOR
 from immure.scanning.finding import Finding, ImageReport, ScanReport
 from immure.scanning.gaps import bytes_to_read
 from immure.scanning.image_scan import ImageScan
@@ -22,6 +23,8 @@ from immure.scanning.keyset import KeySet
 from immure.scanning.occurrences import Sweeps
 from immure.scanning.options import DETECTORS, NoProgress, Progress, ScanOptions
 from immure.scanning.proofs import Proof
+from immure.scanning.sketches import DETECTOR, Hunt
+from immure.scanning.token_key import DETECTOR as TOKEN_DETECTOR
 
 OnFinding = Callable[[ImageReport, Finding], None]
 
@@ -61,9 +64,11 @@ def prove_image(
     options: ScanOptions | None = None,
     progress: Progress | None = None,
     sweeps: Sweeps | None = None,
+    hunt: Hunt | None = None,
 ) -> tuple[ImageReport, list[Proof]]:
     """As :func:`scan_image`; besides, a proof for each finding, which holds the private key: whoever wants to
-    erase a key has to know all of it. ``sweeps`` may look for more than reports tell; it has it in the end.
+    erase a key has to know all of it. ``sweeps`` may look for more than reports tell; it has it in the end,
+    and ``hunt`` has the bytes of what was found by sketches.
 
     Raises:
         UsageError: the options make no sense.
@@ -72,7 +77,7 @@ def prove_image(
     options, progress = options or ScanOptions(), progress or NoProgress()
     check_options(options)
     progress.start(image.path, bytes_to_read(image))
-    scan = ImageScan(image, KeySet(keys), options, progress, sweeps)
+    scan = ImageScan(image, KeySet(keys), options, progress, sweeps, hunt)
     try:
         return scan.run(), scan.proofs
     finally:
@@ -98,7 +103,8 @@ def scan_targets(
     options = options or ScanOptions()
     check_options(options)
     began = time.perf_counter()
-    report = ScanReport(keys=list(keys), mode=options.mode, detectors=options.detectors)
+    report = ScanReport(keys=list(keys), mode=options.mode, detectors=searched_by(options))
+    report.sketched = sum(len(sketch.secrets) for sketch in options.sketches)
     for image_report in scan_each(targets, keys, options, progress):
         report.images.append(image_report)
         if on_finding is not None:
@@ -108,6 +114,12 @@ def scan_targets(
     total = sum(image.size for image in report.images)
     report.statistics = {"images": len(report.images), "bytes": total, "seconds": round(seconds, 6)}
     return report
+
+
+def searched_by(options: ScanOptions) -> tuple[str, ...]:
+    """What reports name as detectors: sketches, tokens and damaged keys are searched for by themselves."""
+    more = (DETECTOR,) * bool(options.sketches) + (TOKEN_DETECTOR,) * bool(options.token)
+    return (*options.detectors, *more, *(DEEP_DETECTOR,) * options.deep)
 
 
 def scan_each(

@@ -54,7 +54,8 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "Fingerprint", element("code", key.thumbprint)
     if key.origin.kid:
         yield "Key id (kid)", element("code", key.origin.kid)
-    yield "Key scope", scope_words(key)
+    if key.kty != "oct":
+        yield "Key scope", scope_words(key)
     yield "Learned", f"{kind_words(finding.kind)} ({source_words(key)})"
     if finding.also_known_as:
         names = [_alias(alias) for alias in finding.also_known_as[:_ALIASES]]

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from immure.dumps.dump import Process, Region
 from immure.keymaterial.key import EcNumbers, OkpNumbers, PublicKey
-from immure.scanning.finding import Finding, ImageReport, NotSearched, Occurrence, ScanReport
+from immure.scanning.finding import Finding, ImageReport, NotSearched, Occurrence, Partial, ScanReport
 from immure.scanning.report import tool
 from immure.scanning.report.words import utc
 
@@ -51,6 +51,7 @@ def to_json(report: ScanReport) -> dict[str, Any]:
         "detectors": list(report.detectors),
         "complete": report.complete,
         "keys": [_key(key) for key in report.keys],
+        **({"sketched": report.sketched} if report.sketched else {}),
         "images": (_image(image) for image in report.images),
         "statistics": numbers(report.statistics),
     }
@@ -101,8 +102,19 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "kind": finding.kind,
         "whole": finding.whole,
         "proof": finding.proof,
+        "partial": None if finding.partial is None else _partial(finding.partial),
         "also_known_as": [_key(key) for key in finding.also_known_as],
         "occurrences": (_occurrence(occurrence) for occurrence in finding.occurrences),
+    }
+
+
+def _partial(partial: Partial) -> dict[str, Any]:
+    return {
+        "secret": partial.secret,
+        "known_bits": partial.known_bits,
+        "bits": partial.bits,
+        "rebuilt": partial.rebuilt,
+        "method": partial.method,
     }
 
 

@@ -106,4 +106,25 @@ RULES: dict[FindingKind, Rule] = {
         "An encoded private key stands in the image, and its numbers are consistent. Whose key it is must be "
         "found out by its fingerprint.",
     ),
+    "sketched": Rule(
+        "immure/sketched-secret",
+        "SketchedSecretInImage",
+        "A secret of which you gave a sketch is in a memory image, or a part of it.",
+        "Bytes of a secret without a public half (a symmetric key, a password, a token) stand in the image. "
+        "Their digests are those of the sketch.",
+    ),
+    "token": Rule(
+        "immure/token-key",
+        "TokenKeyInImage",
+        "The key that made a token you gave is in a memory image.",
+        "Bytes of the image are a key under which the code of a token that was given with --token holds "
+        "(HMAC, RFC 7518).",
+    ),
+    "partial": Rule(
+        "immure/partial-key",
+        "PartOfPrivateKeyInImage",
+        "A part of a private key is in a memory image, from which the rest may follow.",
+        "A secret number of a key stands in the image in part: the rest was overwritten. Where the "
+        "message says so, the whole key was computed from it, as anybody else can who has the image.",
+    ),
 }

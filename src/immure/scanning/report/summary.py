@@ -56,10 +56,19 @@ def headline(image: ImageReport) -> str:
 
 
 def _keys_found(findings: list[Finding]) -> str:
+    if any(finding.key.kty == "oct" for finding in findings):
+        return _secrets_found(findings)
     if len(findings) == 1:
         part = "the private half" if findings[0].whole else "a part of the private half"
         return f"{part} of {key_words(findings[0].key)} is"
     return f"the private halves of {count_words(len(findings), 'key')} are"
+
+
+def _secrets_found(findings: list[Finding]) -> str:
+    """As above, where one at least has no public half."""
+    if len(findings) > 1:
+        return f"{len(findings):,} secrets (private halves of keys, and others) are"
+    return f"{'all' if findings[0].whole else 'a part'} of the {key_words(findings[0].key)} is"
 
 
 def _reservation(image: ImageReport) -> str:
@@ -94,6 +103,9 @@ def overall(report: ScanReport) -> str:
         return headline(report.images[0])
     images = count_words(len(report.images), "image")
     keys = {finding.key.thumbprint for finding in report.findings}
+    if any(finding.key.kty == "oct" for finding in report.findings):
+        hit = sum(1 for image in report.images if image.findings)
+        return f"{count_words(len(keys), 'secret')} found in {hit:,} of {images}"
     if keys:
         hit = sum(1 for image in report.images if image.findings)
         halves = (
@@ -188,6 +200,10 @@ def not_asked_for(report: ScanReport) -> tuple[str, ...]:
 
 def keys_words(report: ScanReport) -> str:
     """Which keys were looked for."""
+    if report.sketched:
+        named = count_words(len(report.keys), "named key")
+        secrets = count_words(report.sketched, "secret")
+        return f"looked for {secrets} of sketches, {named}, and for keys that the image itself names"
     if not report.keys:
         return (
             "no key was named: looked for keys whose public half, or whose whole private key, is in the image"

@@ -74,7 +74,8 @@ def _fact_words(finding: Finding, show_all: bool) -> Iterator[tuple[str, str]]:
     yield "fingerprint", key.thumbprint
     if key.origin.kid and visible(key.origin.kid) not in key_words(key):
         yield "kid", visible(key.origin.kid)
-    yield "key scope", scope_words(key)
+    if key.kty != "oct":
+        yield "key scope", scope_words(key)
     yield "learned", f"{kind_words(finding.kind)} ({source_words(key)})"
     aliases = finding.also_known_as if show_all else finding.also_known_as[:_ALIASES_SHOWN]
     for alias in aliases:

@@ -36,12 +36,16 @@ _SECRETS = {
     "scalar": "private scalar",
     "expanded": "expanded private key",
     "key": "whole private key",
+    "secret": "secret",
 }
 
 _KINDS: dict[FindingKind, str] = {
     "named": "you named this key",
     "harvested": "its public half stands in the image",
     "unnamed": "only the private key itself was found; nobody named it",
+    "sketched": "you gave a sketch of this secret",
+    "token": "you gave a token that it made",
+    "partial": "only a part of it is left",
 }
 
 
@@ -128,10 +132,11 @@ def kind_words(kind: FindingKind) -> str:
 
 
 def key_words(key: PublicKey) -> str:
-    """A key in a few words: ``RSA-2048 key "prod-1"``, or its thumbprint's beginning if it has no id."""
+    """A key in a few words: ``RSA-2048 key "prod-1"``, or its thumbprint's beginning if it has no id. Of a
+    secret without a public half the label says what it is: ``password "db"``."""
     kid = key.origin.kid
     name = f'"{shortened(kid, 40)}"' if kid else f"{key.thumbprint[:12]}…"
-    return f"{key.label} key {name}"
+    return f"{key.label} {name}" if key.kty == "oct" else f"{key.label} key {name}"
 
 
 def utc(moment: datetime | None) -> str | None:
