@@ -21,6 +21,8 @@ from immure.errors import ImmureError, RefusedError, UsageError
 
 COMMANDS = {
     "scan": Entry("immure.cli.scan", "scan", "Find private keys in crash dumps and other memory images."),
+    "sketch": Entry("immure.cli.sketch", "sketch", "Let secrets be found that have no public half."),
+    "watch": Entry("immure.cli.watch", "watch", "Find private keys in what is already there, again and again."),
     "redact": Entry(
         "immure.cli.redact", "redact", "Write a copy of a crash dump without its keys, and prove it."
     ),
@@ -46,9 +48,12 @@ COMMANDS = {
     ),
     "mail": Entry("immure.cli.mail", "mail", "Set up and check a mail server that takes scoped tokens only."),
     "detect": Entry("immure.cli.detect", "detect", "Find tokens that were accepted and never issued."),
+    "respond": Entry("immure.cli.respond", "respond", "Answer an incident, from finding to everybody told."),
+    "retention": Entry("immure.cli.retention", "retention", "See whether logs are kept for long enough."),
     "replay": Entry("immure.cli.replay", "replay", "Act an incident out against the real parts."),
     "ledger": Entry("immure.cli.ledger", "ledger", "Keep and verify the ledger of tokens that were issued."),
     "log": Entry("immure.cli.log", "log", "Show and verify the log of decisions."),
+    "access": Entry("immure.cli.access", "access", "Guard the room where production data is, for people."),
     "completion": Entry("immure.cli.completion", "completion", "Print a completion script for your shell."),
 }
 

@@ -21,7 +21,7 @@ from immure.tokens.check import Facts
 from immure.tokens.claims import check_types
 from immure.tokens.errors import SignatureError
 from immure.tokens.parse import Header, parse_header, parse_payload, parse_signature, split_token
-from immure.tokens.policy import IssuerRule
+from immure.tokens.policy import Denies, IssuerRule
 from immure.tokens.prepared import PreparedKey
 from immure.tokens.validator import Validator
 
@@ -124,10 +124,15 @@ def _ask_all(
     )
     key = validator.prepared(scoped) if scoped else None
     ask("The key is in a state to verify with, strong enough, and for signatures", _usable(key), key)
+    denied = policy.deny_list
+    if denied is not None:
+        ask("The deny-list does not name the key", _denies(denied, claims, key, moment), found, key)
     ask("The key is valid now", _valid(key, moment), key)
     holds = ask("Key and policy allow the algorithm", _allowed(key, header, rule), key, header, rule)
     ask("The signature holds", lambda: _verify(holds, signature, signed), holds, signature)
     typed = ask("Claims have the types that they must have", lambda: _typed(claims), claims)
+    if denied is not None:
+        ask("The token is from a time that counts", lambda: denied.check_claims(claims or {}), found, typed)
     facts = None
     if header and claims and key and rule and typed:
         skew = policy.skew.total_seconds()
@@ -138,6 +143,12 @@ def _ask_all(
 
 def _usable(key: PreparedKey | None) -> Callable[[], None]:
     return key.check_usable if key else _nothing
+
+
+def _denies(
+    denied: Denies, claims: dict[str, Any] | None, key: PreparedKey | None, moment: float
+) -> Callable[[], None]:
+    return partial(denied.check_key, (claims or {})["iss"], key, moment) if claims and key else _nothing
 
 
 def _valid(key: PreparedKey | None, moment: float) -> Callable[[], None]:

@@ -40,6 +40,17 @@ class Asked(Protocol):
         """What an explanation shows one by one."""
 
 
+class Denies(Protocol):
+    """Keys and times that are refused whatever a key set says, as far as a policy knows of it: see
+    :class:`immure.tokens.deny_list_guard.DenyListGuard`."""
+
+    def check_key(self, issuer: str, key: Any, moment: float, /) -> None:
+        """Raises TokenError if the key is refused, KeySourceError if nobody knows."""
+
+    def check_claims(self, claims: Mapping[str, Any], /) -> None:
+        """Raises TokenError if a token whose signature holds is of a time that does not count."""
+
+
 @dataclass(frozen=True)
 class IssuerRule:
     """What is accepted of one issuer.
@@ -97,6 +108,7 @@ class Policy:
         most_bytes: of the longest token.
         check: what is asked of a token whose signature holds (:mod:`immure.tokens.check`); None means
             :data:`immure.tokens.checks.STANDARD`.
+        deny_list: keys that are refused whatever the issuer's source says of them; None asks no list.
     """
 
     issuers: Mapping[str, IssuerRule]
@@ -111,6 +123,7 @@ class Policy:
     confirmation: Confirmation = "if-bound"
     most_bytes: int = MOST_BYTES
     check: Asked | None = None
+    deny_list: Denies | None = None
 
     def __post_init__(self) -> None:
         if not self.issuers:

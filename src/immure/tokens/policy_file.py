@@ -35,7 +35,7 @@ from immure.tokens.sources import DiscoverySource, FileSource, HttpsPages, UrlSo
 MOST_BYTES: Final = 1 << 20
 _TOP: Final = {
     "version", "sources", "issuers", "audiences", "token_type", "max_age_seconds", "skew_seconds", "require",
-    "values", "whole_seconds", "confirmation", "audience_claim",
+    "values", "whole_seconds", "confirmation", "audience_claim", "deny_list",
 }  # fmt: skip
 _RULE: Final = {
     "source", "audience_class", "algorithms", "tenants", "separate_tenants", "clouds", "exact_keys",
@@ -107,6 +107,10 @@ def _policy(table: dict[str, Any], beside: Path) -> Policy:
         arguments["whole_seconds"] = _flag(table["whole_seconds"], "whole_seconds")
     if "values" in table:
         arguments["values"] = {name: _values(one, name) for name, one in _table(table, "values").items()}
+    if "deny_list" in table:
+        from immure.tokens.deny_list_settings import guard_of
+
+        arguments["deny_list"] = guard_of(_table(table, "deny_list"), beside)
     return Policy(**arguments)
 
 

@@ -47,6 +47,7 @@ class Validator:
         self._time = time
         self.check: Asked = STANDARD if policy.check is None else policy.check
         self._skew = policy.skew.total_seconds()
+        self._denied = policy.deny_list
         self._keys = PreparedKeys()
         self._headers: dict[bytes, Header] = {}
         self._rules: dict[str, tuple[IssuerRule, str | None]] = {}
@@ -135,12 +136,16 @@ class Validator:
         header, claims, signed, signature, rule, tenant = opened
         key = self._keys.get(scoped)
         key.check_usable()
-        moment = self.moment(now)
+        moment, denied = self.moment(now), self._denied
+        if denied is not None:
+            denied.check_key(claims["iss"], key, moment)
         key.check_time(moment, "now")
         holds = key.check_algorithm(header.alg, rule.algorithms)
         if not holds(signature, signed):
             raise SignatureError("the signature does not hold")
         check_types(claims)
+        if denied is not None:
+            denied.check_claims(claims)
         policy = self.policy
         self.check.verify(
             Facts(claims, header, key, rule, policy, tenant, audience, moment, self._skew, certificate, proof)
