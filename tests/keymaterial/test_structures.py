@@ -125,7 +125,7 @@ def _jwk(kind: str, **changes: object) -> bytes:
 
 
 def _encrypted(kind: str, form: PrivateFormat, encoding: Encoding = Encoding.PEM) -> bytes:
-    return keys.key(kind).private_bytes(encoding, form, BestAvailableEncryption(b"secret"))
+    return keys.key(kind).private_bytes(encoding, form, BestAvailableEncryption(b"correct horse battery"))
 
 
 def _pem_cut(kind: str) -> bytes:
@@ -152,9 +152,9 @@ FALSE_FRIENDS = {
     "encrypted traditional PEM": lambda: _encrypted("RSA-1024", PrivateFormat.TraditionalOpenSSL),
     "encrypted OpenSSH": lambda: formats.openssh_encrypted(keys.key("Ed25519")),
     "PKCS#12 with a password": lambda: pkcs12.serialize_key_and_certificates(
-        b"x", keys.key("P-256"), None, None, BestAvailableEncryption(b"secret")
+        b"x", keys.key("P-256"), None, None, BestAvailableEncryption(b"correct horse battery")
     ),
-    "JKS with a password": lambda: formats.jks(keys.key("RSA-1024"), "changeit"),
+    "JKS with a password": lambda: formats.jks(keys.key("RSA-1024"), "correct horse battery"),
     "EC JWK with another key's d": lambda: _jwk("P-256", d=formats.jwk(keys.key("P-256", 1))["d"]),
     "OKP JWK with another key's d": lambda: _jwk("Ed25519", d=formats.jwk(keys.key("Ed25519", 1))["d"]),
     "RSA JWK with another key's d": lambda: _jwk("RSA-1024", d=formats.jwk(keys.key("RSA-1024", 1))["d"]),

@@ -1,7 +1,8 @@
-"""Key stores that open without a password: Java's JKS, and PKCS#12 (RFC 7292).
+"""Key stores that open without a password, or with one that everybody knows: Java's JKS, and PKCS#12 (RFC
+7292).
 
 JKS is as the JDK writes it (``sun.security.provider.JavaKeyStore`` describes the layout, ``KeyProtector``
-the cipher). A store that needs a password is no finding, and no password is guessed.
+the cipher). A store that opens with none of :data:`COMMON_PASSWORDS` is no finding: others are not guessed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,16 @@ _SHA1 = 20
 #: rounds of key derivation in one PKCS#12 file, all together, that an opening may cost (some 20 ms); the JDK
 #: writes three times 10,000, OpenSSL three times 2,048
 _MAX_ROUNDS = 50_000
+#: the same for all passwords together (some 80 ms); of a store that costs much only the first ones are tried
+_MOST_WORK = 200_000
 _MAX_VALUES = 4096
+#: passwords that documents, examples and products come with; the likeliest first
+COMMON_PASSWORDS = (
+    "", "changeit", "android", "password", "changeme", "secret", "123456", "keystore", "storepass", "keypass",
+    "test", "12345678", "admin", "jboss", "tomcat", "weblogic", "wildfly", "server", "client", "kafka",
+    "hadoop",
+    "wso2carbon", "localhost", "demo", "default", "qwerty", "pass", "1234", "passw0rd", "Password1",
+)  # fmt: skip
 
 
 class StoreKey(NamedTuple):
@@ -55,7 +65,7 @@ class _Reader:
 
 
 def read_jks(data: bytes, at: int = 0) -> Iterator[StoreKey]:
-    """The private keys of a JKS key store that are protected with the empty password.
+    """The private keys of a JKS key store that are protected with one of :data:`COMMON_PASSWORDS`.
 
     Raises:
         KeyFormatError: no store begins there, or it is cut off; what came before is valid.
@@ -87,24 +97,37 @@ def _skip_certificate(reader: _Reader, version: int) -> None:
 
 
 def _open_entry(data: bytes) -> PrivateKey | None:
-    """The key in an EncryptedPrivateKeyInfo of JKS, None if the empty password does not open it."""
+    """The key in an EncryptedPrivateKeyInfo of JKS, None if no common password opens it."""
     body = Der(data).enter(SEQUENCE)
     if body.enter(SEQUENCE).take(OID) != _KEY_PROTECTOR:
         return None
     sealed = body.take(OCTETS)
+    for password in COMMON_PASSWORDS:
+        plain = _unsealed(sealed, password.encode("utf-16-be"))
+        if plain is not None:
+            return read_pkcs8(Der(plain))
+    return None
+
+
+def _unsealed(sealed: bytes, password: bytes) -> bytes | None:
+    """What ``KeyProtector`` has sealed, None if the password is another one. A key begins as a SEQUENCE does:
+    most passwords are wrong already at its first byte."""
     salt, hidden, check = sealed[:_SHA1], sealed[_SHA1:-_SHA1], sealed[-_SHA1:]
-    stream, block = b"", salt
+    block = hashlib.sha1(password + salt, usedforsecurity=False).digest()
+    if not hidden or hidden[0] ^ block[0] != SEQUENCE:
+        return None
+    stream = bytearray(block)
     while len(stream) < len(hidden):
-        block = hashlib.sha1(block, usedforsecurity=False).digest()
+        block = hashlib.sha1(password + block, usedforsecurity=False).digest()
         stream += block
     plain = bytes(left ^ right for left, right in zip(hidden, stream, strict=False))
-    if hashlib.sha1(plain, usedforsecurity=False).digest() != check:
+    if hashlib.sha1(password + plain, usedforsecurity=False).digest() != check:
         return None
-    return read_pkcs8(Der(plain))
+    return plain
 
 
 def read_pkcs12(data: bytes, at: int = 0) -> StoreKey:
-    """The private key of the PKCS#12 file (PFX) at ``at``, if no password or an empty one opens it.
+    """The private key of the PKCS#12 file (PFX) at ``at``, if no password or a common one opens it.
 
     Raises:
         KeyFormatError: no file begins there, it is cut off, needs a password, holds no key, or would cost
@@ -114,13 +137,15 @@ def read_pkcs12(data: bytes, at: int = 0) -> StoreKey:
     body = Der(data, at, end).enter(SEQUENCE)
     if body.integer() != 3:
         raise KeyFormatError("not PKCS#12")
-    if _rounds(data[at:end]) > _MAX_ROUNDS:
+    rounds = _rounds(data[at:end])
+    if rounds > _MAX_ROUNDS:
         raise KeyFormatError("PKCS#12 file that asks for too many rounds")
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.serialization import pkcs12
 
-    for password in (None, b""):
+    tried = (None, *(password.encode() for password in COMMON_PASSWORDS))
+    for password in tried[: max(2, _MOST_WORK // max(rounds, 1))]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # on old ciphers: they are the file's choice, not ours

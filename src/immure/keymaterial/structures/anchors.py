@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from immure.errors import KeyFormatError
-from immure.keymaterial import openssh
+from immure.keymaterial import age, openssh, pgp
 from immure.keymaterial.cng import ECC_MAGICS
 from immure.keymaterial.keystores import JKS_MAGIC
 from immure.keymaterial.pem import is_key_head
-from immure.keymaterial.structures import blobs, der_keys, text_keys
+from immure.keymaterial.structures import blobs, der_keys, pgp_keys, text_keys
 from immure.keymaterial.structures.hits import Anchor, Buffer, Hit, Parser
 from immure.keymaterial.structures.jwk_text import JWK_REACH, is_jwk_head, jwk_object
 from immure.keymaterial.structures.text_keys import ascii_parser, utf16_parser
@@ -43,6 +43,14 @@ _TABLE: tuple[tuple[str, bytes, Parser], ...] = (
     ("sexp", b"private-key", blobs.sexp_at),
     ("jks", JKS_MAGIC, blobs.jks_at),
     ("pkcs12", _OID + b"\x07\x01", blobs.pkcs12_at),
+    ("pgp-ed25519", b"\x09" + pgp.ED25519_LEGACY, pgp_keys.curve_at),
+    ("pgp-cv25519", b"\x0a" + pgp.CURVE25519_LEGACY, pgp_keys.curve_at),
+    *(
+        (f"pgp-{name}-{curve.lower()}", bytes([algorithm, len(oid)]) + oid, pgp_keys.nist_at)
+        for name, algorithm in (("ecdh", pgp.ECDH), ("ecdsa", pgp.ECDSA))
+        for oid, curve in pgp.NIST.items()
+    ),
+    ("pgp-rsa", pgp_keys.EXPONENT, pgp_keys.exponent_at),
     # text
     ("pem", b"-----BEGIN ", ascii_parser(text_keys.pem_block, is_key_head)),
     ("pem-utf16le", _utf16(b"-----BEGIN "), utf16_parser(text_keys.pem_block, is_key_head)),
@@ -54,6 +62,8 @@ _TABLE: tuple[tuple[str, bytes, Parser], ...] = (
     ),
     ("xml", b"<RSAKeyValue>", ascii_parser(text_keys.xml_key, bool)),
     ("xml-utf16le", _utf16(b"<RSAKeyValue>"), utf16_parser(text_keys.xml_key, bool)),
+    ("pgp-armor", pgp_keys.ARMOR, ascii_parser(pgp_keys.armored_keys, pgp_keys.is_armor)),
+    ("age-identity", age.IDENTITY, ascii_parser(text_keys.age_identity, age.IDENTITY_HEAD.match)),
     ("ppk", b"PuTTY-User-Key-F", ascii_parser(text_keys.ppk_file, bool)),
 )
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from immure.errors import KeyFormatError
 from immure.keymaterial import asn1, openssh, pem
+from immure.keymaterial.age import parse_identity
 from immure.keymaterial.certificate import read_certificate
 from immure.keymaterial.der import Der
 from immure.keymaterial.putty import parse_ppk
@@ -114,6 +115,12 @@ def ppk_file(text: bytes, at: int) -> Sequence[Hit]:
     if found.private is not None:
         return (PrivateHit(found.private, at, found.end - at, "ppk"),)
     return (PublicHit(found.numbers, at, found.end - at, "ppk"),)
+
+
+def age_identity(text: bytes, at: int) -> Sequence[Hit]:
+    """``AGE-SECRET-KEY-1…``: its checksum holds."""
+    found = parse_identity(text, at)
+    return (PrivateHit(found.private, at, found.end - at, "age"),)
 
 
 def ssh_line(buffer: Buffer, at: int) -> Sequence[Hit]:

@@ -1,0 +1,1 @@
+"""Reports of a watch: for people, for programs, for code hosts."""

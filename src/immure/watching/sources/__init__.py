@@ -1,0 +1,1 @@
+"""Targets: one small class for each kind."""
