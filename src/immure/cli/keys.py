@@ -27,6 +27,7 @@ from immure.cli.keys_options import (
     who_and_why,
 )
 from immure.cli.messages import say
+from immure.cli.room_options import room_options, use_grant
 
 if TYPE_CHECKING:
     from immure.registry.record import KeyRecord, StateChange
@@ -125,6 +126,7 @@ def history(name: str, store_path: str, of_issuer: str | None, form: str) -> Non
 
 def _state_command(name: str, state: str, help_text: str, *, since: bool = False) -> None:
     """Add a command that brings a key into a state."""
+    act = name
 
     def run(
         name: str,
@@ -133,12 +135,16 @@ def _state_command(name: str, state: str, help_text: str, *, since: bool = False
         reason: str,
         by: str,
         quiet: bool,
+        room: str | None,
+        room_key: str | None,
+        account: str | None,
         since: datetime | None = None,
     ) -> None:
         from immure.registry.state import KeyState
 
         with opened(store_path) as store:
             found = store.find(name, of_issuer)
+            use_grant(room, room_key, account, found.kid, act, quiet=quiet)
             record = store.change_state(found.thumbprint, KeyState(state), reason=reason, by=by, since=since)
         if not quiet:
             say(f"key {record.kid!r} is {record.state.value}")
@@ -150,6 +156,7 @@ def _state_command(name: str, state: str, help_text: str, *, since: bool = False
         STORE,
         ISSUER_OF_KEY,
         who_and_why(required=name != "activate"),
+        room_options,
         QUIET,
     ]
     if since:

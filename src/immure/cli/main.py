@@ -22,7 +22,9 @@ from immure.errors import ImmureError, RefusedError, UsageError
 COMMANDS = {
     "scan": Entry("immure.cli.scan", "scan", "Find private keys in crash dumps and other memory images."),
     "sketch": Entry("immure.cli.sketch", "sketch", "Let secrets be found that have no public half."),
-    "watch": Entry("immure.cli.watch", "watch", "Find private keys in what is already there, again and again."),
+    "watch": Entry(
+        "immure.cli.watch", "watch", "Find private keys in what is already there, again and again."
+    ),
     "redact": Entry(
         "immure.cli.redact", "redact", "Write a copy of a crash dump without its keys, and prove it."
     ),

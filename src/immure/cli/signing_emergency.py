@@ -10,6 +10,7 @@ import click
 
 from immure.cli.exit_codes import ExitCode
 from immure.cli.messages import say
+from immure.cli.room_options import room_options, use_grant
 from immure.cli.signing_options import ACCEPTED, CONFIG, EXIT_CODES, FORMAT, QUIET, key_of, moment
 from immure.errors import UsageError
 
@@ -42,6 +43,7 @@ _SLACK = 2.0
 @click.option("--by", metavar="NAME", help="Who.  [default: your login name]")
 @click.option("--wait/--no-wait", default=True, help="Wait until nobody accepts the key.  [default: wait]")
 @ACCEPTED
+@room_options
 @FORMAT
 @QUIET
 def emergency(
@@ -52,6 +54,9 @@ def emergency(
     by: str | None,
     wait: bool,
     accepted: tuple[str, ...],
+    room: str | None,
+    room_key: str | None,
+    account: str | None,
     form: str,
     quiet: bool,
 ) -> int:
@@ -66,7 +71,9 @@ def emergency(
     from immure.signing.settings_file import read_settings
 
     settings = read_settings(config)
-    record = _compromise(settings, key_of(settings, config, issuer, kid), reason, by)
+    record = key_of(settings, config, issuer, kid)
+    use_grant(room, room_key, account, kid, "emergency", quiet=quiet)
+    record = _compromise(settings, record, reason, by)
     if not quiet:
         tell = say if form == "json" else click.echo
         tell(f"{kid} is compromised; a running service signs with another key within a second")
