@@ -28,6 +28,8 @@ PARTS = {
     ),
     "review": Entry("immure.cli.access_review", "review", "Review what was done behind broken glass."),
     "check": Entry("immure.cli.access_check", "check", "Ask whether a grant is live, as a gate does."),
+    "ssh": Entry("immure.cli.access_ssh", "ssh", "Let people in by short-lived OpenSSH certificates."),
+    "pin": Entry("immure.cli.access_pin", "pin", "Give out the PIN of a token while a grant is live."),
     "report": Entry("immure.cli.access_report", "report", "Who could enter, who did, and what left."),
     "verify": Entry(
         "immure.cli.access_verify", "verify", "Verify every signature in the log, and the database."

@@ -16,6 +16,9 @@ SERVERS = {
         "immure.cli.serve_signing", "signing", "Give out tokens: issuers that never share a key."
     ),
     "witness": Entry("immure.cli.serve_witness", "witness", "Sign the logs of others, one history of each."),
+    "access": Entry(
+        "immure.cli.serve_access", "access", "Serve the page of a production room, and ask for web tools."
+    ),
     "client-secret": Entry(
         "immure.cli.serve_introspection", "client_secret", "Make a secret for a client of introspection."
     ),
