@@ -1,6 +1,6 @@
 """A process that lets events happen in a room until it is killed, and says what was acknowledged.
 
-    python crashing.py ROOM SEED NUMBER
+    python crashing.py ROOM SEED TIME
 
 Responses to ceremonies come on standard input, one JSON object on a line; the outcome of each goes to
 standard output when it was acknowledged.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -28,8 +29,8 @@ def signer_of(seed: bytes) -> Signer:
 
 
 def main() -> None:
-    room, seed = sys.argv[1:3]
-    door = Door.open(room, signer=signer_of(bytes.fromhex(seed)), clock=Clock())
+    room, seed, at = sys.argv[1:]
+    door = Door.open(room, signer=signer_of(bytes.fromhex(seed)), clock=Clock(datetime.fromisoformat(at)))
     print("ready", flush=True)
     for line in sys.stdin:
         done = door.complete(line)

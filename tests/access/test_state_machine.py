@@ -81,7 +81,7 @@ class Rooms(RuleBasedStateMachine):
     def begin_approval(self, who: str, data: st.DataObject) -> Any:
         if not self.book:
             return multiple()
-        request = data.draw(st.sampled_from(sorted(self.book)))
+        request = data.draw(st.sampled_from(list(self.book)))  # in the order in which they came
         try:
             return self.begun(self.world.door.begin_approval(who, request), "approve", who, request)
         except REFUSED:
@@ -145,7 +145,7 @@ class Rooms(RuleBasedStateMachine):
     def begin_revocation(self, who: str, data: st.DataObject) -> Any:
         if not self.book:
             return multiple()
-        request = data.draw(st.sampled_from(sorted(self.book)))
+        request = data.draw(st.sampled_from(list(self.book)))  # in the order in which they came
         try:
             return self.begun(
                 self.world.door.begin_revocation(who, request, "not needed any more"), "revoke", who, request

@@ -296,7 +296,7 @@ def killed(
 ) -> list[dict[str, Any]]:
     """Let a process take the responses, and kill it after some time; what it has acknowledged."""
     process = subprocess.Popen(
-        [sys.executable, str(PROGRAM), str(world.path), seed.hex()],
+        [sys.executable, str(PROGRAM), str(world.path), seed.hex(), world.clock.at.isoformat()],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -318,6 +318,7 @@ def test_kill_9_loses_no_approved_grant_and_creates_none(turns: int, place: Path
     world = World(place / "room", signer=signer_of(seed)).found()
     source = random.Random(11)
     for turn in range(turns):
+        world.clock.pass_(minutes=6)  # what was begun and never answered has run out
         requests = [world.ask(purpose=f"turn {turn}, request {number}") for number in range(4)]
         responses = [
             world.touch(world.door.begin_approval(who, request))
