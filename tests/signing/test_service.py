@@ -73,6 +73,24 @@ def test_a_token(house: House, run) -> None:
         assert [one.rows for one in verify_ledger(store, entries)] == [1]
 
 
+def test_a_key_of_the_custody_that_is_not_the_one_in_the_registry(house: House, run) -> None:
+    """After a change of custody another key may have its name: nobody could verify what it signs."""
+    from immure.custody.generate import generate
+
+    async def work(client, service):
+        return await credentials(client)
+
+    assert run(house, work).status_code == 200
+    other = house.directory / "another.pem"
+    generate(other, "ES256")
+    (place,) = house.directory.rglob("enterprise-0001.pem")
+    place.write_bytes(other.read_bytes())
+    answer = run(house, work)
+    assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+    with SqliteLedger(house.directory / "ledger.db") as store:
+        assert len(list(store.rows(ENTERPRISE, 1, 9))) == 1
+
+
 def test_issuers_have_nothing_in_common(house: House, run) -> None:
     """Each has its own keys; a relying party that has pooled them still refuses the other's."""
 

@@ -21,6 +21,7 @@ from immure.ledger.deadlines import Deadlines
 from immure.ledger.errors import LedgerError, LedgerRowError
 from immure.ledger.ledger import Ledger
 from immure.registry.errors import RegistryError
+from immure.registry.record import KeyRecord
 from immure.registry.scope import KeyScope
 from immure.signing.drafts import Draft
 from immure.signing.errors import NoKeyError
@@ -29,6 +30,8 @@ from immure.signing.keys import TokenKeys, compact
 from immure.signing.oauth import InvalidGrantError, OutOfScopeError, unavailable
 from immure.signing.random_bytes import Names
 from immure.signing.settings import Audience, Issuer
+from immure.tokens.algorithms import verifier
+from immure.tokens.errors import TokenError
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,8 @@ class Mint:
         self._deadlines = Deadlines(patience, self._late)
         self._time = time
         self._names = Names()
+        #: Keys of which a signature held: kid, and thumbprint in the registry.
+        self._proved: dict[str, str] = {}
 
     def access_token(self, issuer: Issuer, grant: Grant) -> Draft:
         """An access token (RFC 9068), to be issued once or many times.
@@ -154,7 +159,8 @@ class Mint:
         """
         try:
             issuer = draft.issuer
-            kid = (self._view.known(issuer.url) or await self._view.signing(issuer.url)).kid
+            key = self._view.known(issuer.url) or await self._view.signing(issuer.url)
+            kid = key.kid
             now = int(self._time().timestamp())
             signed, row = draft.write(kid, now, self._names.next())
             at_once = self._keys.sign_at_once(kid, signed)
@@ -163,6 +169,8 @@ class Mint:
             else:
                 self._deadlines.add(at_once)
                 signature = await at_once
+            if self._proved.get(kid) != key.thumbprint:
+                self._prove(key, issuer.plan.algorithm, signed, signature)
             sequence = await self._ledger.asubmit(row)
         except LedgerRowError as error:  # asking again is of no use
             raise InvalidGrantError("the token would say what cannot be written down") from error
@@ -170,6 +178,17 @@ class Mint:
             self._view.forget()
             raise unavailable(error) from error
         return Token(compact(signed, signature), row.digest, sequence, row.expires - now)
+
+    def _prove(self, key: KeyRecord, algorithm: str, signed: bytes, signature: bytes) -> None:
+        """See once that the custody's key is the registry's: after a change of custody another one may have
+        its name, and nobody could verify what it signs."""
+        try:
+            holds = verifier(key.key.numbers, algorithm)(signature, signed)
+        except TokenError:
+            holds = False
+        if not holds:
+            raise SignerError(f"the key {key.kid!r} of the custody is not the one that the registry has")
+        self._proved[key.kid] = key.thumbprint
 
     async def _signature(self, kid: str, algorithm: str, signed: bytes) -> bytes:
         try:
