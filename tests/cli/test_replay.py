@@ -64,7 +64,6 @@ def test_without_a_switch_it_is_acted_out_twice(capsys: Captured) -> None:
     assert "== all controls ==" in printed
     assert "The mail of 25 organizations was read, and nobody knows." in printed
     assert "The chain broke at link 1" in printed
-    assert printed.count("not built yet, so neither on nor off, and never counted as passed") == 2
 
 
 @pytest.mark.parametrize(
@@ -112,7 +111,7 @@ def test_quiet(tmp_path: Path, capsys: Captured) -> None:
     [
         ([], 2, "name a scenario; --list shows which there are"),
         (["solarwinds"], 2, "there is no scenario 'solarwinds'"),
-        (["storm-0558", "--with", "access"], 2, "the control 'access' is not built yet"),
+        (["golden-token", "--with", "access"], 2, "the control 'access' has nothing to do in this scenario"),
         (["storm-0558", "--without", "firewall"], 2, "there is no control 'firewall'"),
         (["storm-0558", "--with", "gate", "--as-in-2023"], 2, "contradict one another"),
         (["storm-0558", "--matrix", "--with", "gate"], 2, "--matrix has all worlds"),
@@ -149,7 +148,10 @@ def test_the_list(capsys: Captured) -> None:
     assert immure("--list") == 0
     printed = capsys.readouterr().out
     assert "storm-0558\n  A consumer key reads the mail of enterprises\n" in printed
-    assert "not built yet: access, response" in printed
+    assert (
+        "controls: custody, redact, gate, scan, access, rotation, key-scope, ledger, mail-log, response"
+        in printed
+    )
     assert "golden-token" in printed
 
 

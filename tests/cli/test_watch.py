@@ -184,7 +184,14 @@ def test_it_runs_again_and_again_and_ends_when_it_is_told_to(tmp_path: Path, key
     write_tree(tmp_path, {"t/a": b"text"})
     report = tmp_path / "r.json"
     command = [*IMMURE, "watch", "t", "--every", "1s", "--state", "s", "-o", "r.json", "-q"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        # who starts the tests in the background has SIGINT ignored, and its children, too
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         _wait(lambda: report.exists() and not json.loads(report.read_text())["open"])
         write_tree(tmp_path, {"t/k": key.pem})
         _wait(lambda: json.loads(report.read_text())["open"])

@@ -33,7 +33,7 @@ def test_the_control_leaks_and_the_key_holder_does_not(place: Path) -> None:
     told: list[tuple[str, int, int]] = []
     with _kernel_cores(None, wanted=True) as cores:
         options = Options(
-            crashes=4,
+            crashes=8,
             seed=3,
             ways=("segv", "gcore", "live"),
             directory=str(place),
@@ -44,12 +44,12 @@ def test_the_control_leaks_and_the_key_holder_does_not(place: Path) -> None:
         )
         report = drill_signer(["file+unsafe", "keyholder"], options)
     rows = {(row.backend, row.part, row.way, row.guards): row for row in report.rows}
-    assert report.crashes == 8
+    assert report.crashes == 16
     assert not report.leaks, [row.to_json() for row in report.leaks]
     assert report.blind == []
     assert report.is_complete, report.to_json()
     assert {name for name, _, _ in told} == {"file+unsafe", "keyholder"}
-    assert max(done for _, done, _ in told) == 4
+    assert max(done for _, done, _ in told) == 8
     assert sum(row.leaky for row in rows.values()) == sum(
         row.leaky for row in rows.values() if row.backend == "file+unsafe"
     )

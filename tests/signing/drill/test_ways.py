@@ -117,6 +117,7 @@ def test_cores_that_nobody_asked_for_are_counted_and_removed(cores: Path) -> Non
     before = read_pattern()
     process = holding(Canary.make("ES256"))
     os.kill(process.pid, 11)
+    process.wait(60)  # killed in the middle of its dump, it would leave none
     ended(process)
     assert free_of_cores(cores) == 1
     assert not list(cores.glob("core.*"))
