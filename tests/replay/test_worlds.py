@@ -99,7 +99,6 @@ def test_access_alone(stage: Stage) -> None:
 def test_a_door_that_does_not_look_at_signatures_is_noticed(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage, "_front_door", None)  # one of its own: it takes over what it is shown
     monkeypatch.setattr(assertion, "_check_signature", lambda *_: None)
     outcome = play(stage, frozenset({"access"}))
     assert outcome.reading.mailboxes == EVERYBODY

@@ -24,7 +24,6 @@ from immure.redact.options import RedactOptions
 from immure.redact.redactor import redact_file
 from immure.replay.crash import BY_KERNEL
 from immure.replay.crashing import COME_BACK, answers, crashed, publics_of, until
-from immure.replay.front_door import FrontDoor
 from immure.replay.identity import Directory
 from immure.replay.issuers import CONSUMER, ENTERPRISE, Custody, Issuer
 from immure.replay.load import Load
@@ -122,7 +121,6 @@ class Stage:
         self._redacted: dict[str, tuple[Path, dict[str, Any]]] = {}
         self.directory = Directory(self.top / "directory", self.scenario.organizations)
         self.debugging = self._network()
-        self._front_door: FrontDoor | None = None
         self._victim: Issuer | None = None
         if self.scenario.lost == CONSUMER:
             self._victim = self._issuer(ENTERPRISE)
@@ -148,14 +146,6 @@ class Stage:
     def spend(self, scene: Scene) -> None:
         """What a world has changed for good: the next one gets another."""
         self._scenes = {name: one for name, one in self._scenes.items() if one is not scene}
-
-    def front_door(self) -> FrontDoor:
-        """The door of the rooms, founded when it is first asked for; raises ReplayError."""
-        if self._front_door is None:
-            self._front_door = FrontDoor(self.room("door"))
-            self._front_door.prepare()
-            self._ended.callback(self._front_door.close)
-        return self._front_door
 
     def searched(self, dump: Path, publics: tuple[PublicKey, ...]) -> ScanReport:
         """What is in a file; each is searched once, by the digest of its bytes."""

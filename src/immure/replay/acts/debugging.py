@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from immure.replay.front_door import CORPORATE, ENGINEER
+from immure.replay.front_door import CORPORATE, ENGINEER, FrontDoor
 from immure.replay.searching import key_texts
 from immure.replay.world import World
 
@@ -28,7 +28,9 @@ def _enter(world: World) -> None:
     if not tale.has("access"):
         tale.say(link, "attacker", f"an engineer's account ({CORPORATE}) is taken, and opens the room")
         return
-    door = world.stage.front_door()
+    door = FrontDoor(world.stage.room("door"))
+    door.prepare()
+    world.ended.callback(door.close)
     approvers = door.engineer_enters(ROOMS[0])
     words = f"the engineer comes in as {ENGINEER}, with her own security key, approved by {approvers}"
     tale.say(link, "debugging", words)
