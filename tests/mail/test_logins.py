@@ -217,10 +217,12 @@ def test_what_was_refused_is_in_the_log(house: MailHouse, mail: LocalMail, imap:
     assert not imap.gets_in("bob@contoso.example", token)
 
     def both(made: list[Access]) -> bool:
-        return digest_of(token) in [one.digest for one in made]
+        return any((one.digest, one.mailbox) == (digest_of(token), "bob@contoso.example") for one in made)
 
-    [row] = [one for one in records(mail, tmp_path, both) if one.digest == digest_of(token)]
-    assert (row.action, row.outcome, row.mailbox) == ("login", "refused", "bob@contoso.example")
+    # of the login to another's mailbox there may be a row with the digest, too: Dovecot may tell of both stages
+    rows = [one for one in records(mail, tmp_path, both) if one.digest == digest_of(token)]
+    assert {(one.action, one.outcome) for one in rows} == {("login", "refused")}
+    assert "bob@contoso.example" in {one.mailbox for one in rows}
 
 
 def test_what_was_sent_is_in_the_log(house: MailHouse, mail: LocalMail, relay: Relay, tmp_path: Path):
