@@ -13,8 +13,8 @@ from immure.cli.exit_codes import ExitCode
 from immure.cli.key_sources import load_all
 from immure.cli.messages import say
 from immure.cli.output import check_writable, open_output
-from immure.cli.parameters import KeySource
 from immure.cli.progress import Reporter, reporter
+from immure.cli.search_options import KEYS, PRIVATE_HOSTS, THREADS
 from immure.cli.sketch_options import SKETCH_DETECTOR, SKETCHES, load_sketches
 from immure.cli.vault import open_vault, wrapping_options
 from immure.errors import UsageError
@@ -58,18 +58,8 @@ Exit codes:
 @click.option(
     "-o", "--output", metavar="OUT", required=True, type=click.Path(dir_okay=False), help="The copy."
 )
-@click.option(
-    "-k",
-    "--keys",
-    "sources",
-    metavar="SRC",
-    multiple=True,
-    type=KeySource(),
-    help="Public keys to look for; repeatable.",
-)
-@click.option(
-    "--allow-private-hosts", is_flag=True, help="Fetch keys from addresses that are not public, too."
-)
+@KEYS
+@PRIVATE_HOSTS
 @click.option("--deep", is_flag=True, help="Look for damaged keys, too, and erase what is left of them.")
 @click.option(
     "--secret-file",
@@ -100,9 +90,7 @@ Exit codes:
     show_default=True,
     help="As for immure scan.",
 )
-@click.option(
-    "--threads", type=click.IntRange(1, 256), help="Worker threads.  [default: one for each core, up to 8]"
-)
+@THREADS
 @click.option(
     "--no-debugger", is_flag=True, help="Do not compare backtraces by a debugger; the record says so."
 )

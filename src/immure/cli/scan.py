@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import click
 
 from immure.cli.beside import beside
-from immure.cli.exit_codes import FAIL_ON, ExitCode, FailOn, describe, exit_code
+from immure.cli.exit_codes import ExitCode, FailOn, describe, exit_code
 from immure.cli.key_sources import load_all
 from immure.cli.messages import say, silence_stdout
 from immure.cli.output import check_writable, open_output
-from immure.cli.parameters import DetectorNames, KeySource, Target, absence
+from immure.cli.parameters import Target, absence
 from immure.cli.progress import Reporter, reporter
+from immure.cli.search_options import (
+    EXHAUSTIVE,
+    FAILING,
+    KEYS,
+    MODE,
+    OUTPUT,
+    PRIVATE_HOSTS,
+    QUIET,
+    THREADS,
+    WHAT,
+    mode_of,
+)
 from immure.cli.sketch_options import SKETCHES, TOKEN, load_sketches, load_token
-from immure.scanning.options import DETECTORS, Mode, ScanOptions
+from immure.scanning.options import Mode, ScanOptions
 from immure.scanning.report.formats import FORMATS, Format, ReportOptions, format_of, write_report
 
 if TYPE_CHECKING:
@@ -73,53 +85,25 @@ class Presentation:
 
 @click.command(epilog=_EPILOG)
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True, type=Target())
-@click.option(
-    "-k",
-    "--keys",
-    "sources",
-    metavar="SRC",
-    multiple=True,
-    type=KeySource(),
-    help="Public keys to look for; repeatable.",
-)
+@KEYS
 @SKETCHES
 @TOKEN
-@click.option(
-    "--allow-private-hosts", is_flag=True, help="Fetch keys from addresses that are not public, too."
-)
+@PRIVATE_HOSTS
 @click.option("--no-harvest", is_flag=True, help="Do not look for keys that only the image itself names.")
-@click.option("--mode", type=click.Choice(get_args(Mode)), help="quick (the default) says what it left out.")
-@click.option("--exhaustive", is_flag=True, help="Short for --mode exhaustive: leave nothing out.")
+@MODE
+@EXHAUSTIVE
 @click.option(
     "--deep", is_flag=True, help="Look for damaged keys, too: numbers of which only a part is left."
 )
-@click.option(
-    "--detectors",
-    type=DetectorNames(),
-    default=",".join(DETECTORS),
-    show_default=True,
-    help="What to look for.",
-)
-@click.option(
-    "--threads", type=click.IntRange(1, 256), help="Worker threads.  [default: one for each core, up to 8]"
-)
+@WHAT
+@THREADS
 @click.option(
     "-f", "--format", "form", type=click.Choice(FORMATS), help="[default: by the name of FILE, or terminal]"
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    type=click.Path(dir_okay=False),
-    help="Write the report to FILE, whole or not.",
-)
-@click.option(
-    "--fail-on", type=click.Choice(FAIL_ON), default="incomplete", show_default=True, help="See below."
-)
+@OUTPUT
+@FAILING
 @click.option("--all", "show_all", is_flag=True, help="List every occurrence, not only the first ones.")
-@click.option(
-    "-q", "--quiet", is_flag=True, help="No progress and no notes; on a terminal the verdicts only."
-)
+@QUIET
 @click.option("--no-color", is_flag=True, help="Plain text; so does the variable NO_COLOR.")
 def scan(
     targets: tuple[str, ...],
@@ -145,10 +129,8 @@ def scan(
     What is found is proved by arithmetic; what was not searched is listed. No byte of a private key is ever
     printed.
     """
-    if exhaustive and mode == "quick":
-        raise click.UsageError("--exhaustive and --mode quick contradict each other")
     options = ScanOptions(
-        mode="exhaustive" if exhaustive else mode or "quick",
+        mode=mode_of(mode, exhaustive=exhaustive),
         detectors=detectors,
         harvest=not no_harvest,
         deep=deep,

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import signal
-import socket
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from immure.cli.access_options import KEY, LOG, QUIET, ROOM, opened
 from immure.cli.exit_codes import ExitCode
-from immure.cli.serve_witness import _address, _is_local, _tls
+from immure.cli.serve_alone import address_of, is_local, serve_alone, tls_of
 from immure.cli.undumpable import keep_memory_out_of_dumps
 from immure.errors import UsageError
 
 if TYPE_CHECKING:
-    from immure.access import Door
+    pass
 
 _EPILOG = """
 The page must be served from an origin that the room's policy names (relying_party.origins): hardware keys
@@ -71,11 +68,15 @@ def access(
 
     Looking takes a session; whatever is done takes the key again, and shows in words what it signs.
     """
+    from immure.access.web.app import AccessApp
     from immure.access.web.tools import parse_tools
+    from immure.introspection.certificate import certificate_of
 
-    host, port = _address(listen)
-    tls = _tls(certificate, certificate_key)
-    if not (tls or behind_proxy or _is_local(host)):
+    host, port = address_of(listen)
+    tls = tls_of(certificate, certificate_key)
+    name = workstation_header
+    named = None if name is None else (name.lower().encode("ascii", "replace"), certificate_of)
+    if not (tls or behind_proxy or is_local(host)):
         raise UsageError("others could read what is sent: give --certificate, or say --behind-proxy")
     keep_memory_out_of_dumps()
     with opened(room, log_path, uri) as door:
@@ -83,44 +84,11 @@ def access(
         tools = parse_tools(tool_lines, origins)
         if not quiet:
             click.echo(f"the page of {room}, on {host}:{port}, for {', '.join(origins)}")
-        _serve(door, host, port, tls, tools, workstation_header)
+        serve_alone(
+            lambda journal: AccessApp(door, tools=tools, header=named, told=journal.write),
+            host,
+            port,
+            tls,
+            most=256,
+        )
     return ExitCode.CLEAN
-
-
-def _serve(
-    door: Door, host: str, port: int, tls: dict[str, str], tools: dict[str, str], header: str | None
-) -> None:
-    try:
-        import uvicorn
-
-        from immure.introspection.journal import Journal, logging_config
-        from immure.introspection.protocol import BoundedProtocol
-    except ImportError as error:
-        raise UsageError(f"the extra immure[serve] is not installed ({error.name})") from error
-    from immure.access.web.app import AccessApp
-    from immure.introspection.certificate import certificate_of
-
-    named = None if header is None else (header.lower().encode("ascii", "replace"), certificate_of)
-    app: Any = AccessApp(door, tools=tools, header=named, told=Journal(sys.stderr).write)
-    config = uvicorn.Config(
-        app,
-        http=BoundedProtocol,
-        ws="none",
-        lifespan="on",
-        proxy_headers=False,
-        server_header=False,
-        access_log=False,
-        log_config=logging_config(),
-        limit_concurrency=256,
-        timeout_graceful_shutdown=20,
-        **tls,  # type: ignore[arg-type]
-    )
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-    # the server raises a signal again when it has stopped; to be asked to stop is no failure
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    with listening:
-        uvicorn.Server(config).run(sockets=[listening])

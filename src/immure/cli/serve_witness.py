@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
-import signal
-import socket
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from immure.cli.exit_codes import ExitCode
 from immure.cli.keygen import KEY_HELP, open_key
+from immure.cli.serve_alone import address_of, is_local, serve_alone, tls_of
 from immure.cli.undumpable import keep_memory_out_of_dumps
 from immure.cli.witness_options import given_lines
 from immure.errors import LogError, UsageError
@@ -84,9 +81,11 @@ def witness(
     witness is shown the one that the witness saw.
     """
     logs = _log_keys(log_lines)
-    host, port = _address(listen)
-    tls = _tls(certificate, certificate_key)
-    if not (tls or behind_proxy or _is_local(host)):
+    from immure.ledger.witness_app import WitnessApp
+
+    host, port = address_of(listen)
+    tls = tls_of(certificate, certificate_key)
+    if not (tls or behind_proxy or is_local(host)):
         raise UsageError("others could change what is sent: give --certificate, or say --behind-proxy")
     keep_memory_out_of_dumps()
     with open_key(uri, quiet) as signer:
@@ -95,7 +94,9 @@ def witness(
             click.echo(f"public key of the witness: {made.key.to_vkey()}")
         if check:
             return ExitCode.CLEAN
-        _serve(made, host, port, prefix, tls)
+        serve_alone(
+            lambda journal: WitnessApp(made, prefix=prefix, told=journal.write), host, port, tls, most=1024
+        )
     return ExitCode.CLEAN
 
 
@@ -112,41 +113,6 @@ def _witness(state: str, name: str, signer: Signer, logs: dict[str, NoteKey], fi
     return Witness(state, NoteSigner(name, signer), logs)
 
 
-def _serve(witness: Witness, host: str, port: int, prefix: str, tls: dict[str, str]) -> None:
-    try:
-        import uvicorn
-
-        from immure.introspection.journal import Journal, logging_config
-        from immure.introspection.protocol import BoundedProtocol
-    except ImportError as error:
-        raise UsageError(f"the extra immure[serve] is not installed ({error.name})") from error
-    from immure.ledger.witness_app import WitnessApp
-
-    app: Any = WitnessApp(witness, prefix=prefix, told=Journal(sys.stderr).write)
-    config = uvicorn.Config(
-        app,
-        http=BoundedProtocol,
-        ws="none",
-        lifespan="on",
-        proxy_headers=False,
-        server_header=False,
-        access_log=False,
-        log_config=logging_config(),
-        limit_concurrency=1024,
-        timeout_graceful_shutdown=20,
-        **tls,  # type: ignore[arg-type]
-    )
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-    # the server raises a signal again when it has stopped; to be asked to stop is no failure
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    with listening:
-        uvicorn.Server(config).run(sockets=[listening])
-
-
 def _log_keys(lines: tuple[str, ...]) -> dict[str, NoteKey]:
     from immure.auditlog.note import parse_vkey
 
@@ -158,33 +124,3 @@ def _log_keys(lines: tuple[str, ...]) -> dict[str, NoteKey]:
     if not keys or len(made) != len(keys):
         raise UsageError("--log: no key, or two keys for one log")
     return made
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isascii() or not port.isdigit() or len(port) > 5 or int(port) > 65535:
-        raise UsageError("--listen: HOST:PORT")
-    return host, int(port)
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _tls(certificate: str | None, key: str | None) -> dict[str, str]:
-    """What the HTTP server needs for TLS; raises UsageError if it cannot be used."""
-    if certificate is None and key is None:
-        return {}
-    if certificate is None or key is None:
-        raise UsageError("--certificate and --certificate-key go together")
-    import ssl
-
-    try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
-    except (OSError, ValueError) as error:
-        raise UsageError("certificate and key cannot be used", path=certificate) from error
-    return {"ssl_certfile": certificate, "ssl_keyfile": key}

@@ -12,11 +12,22 @@ from typing import TYPE_CHECKING, Final, get_args
 import click
 
 from immure.cli.beside import beside
-from immure.cli.exit_codes import FAIL_ON, ExitCode, FailOn
+from immure.cli.exit_codes import ExitCode, FailOn
 from immure.cli.key_sources import load_all
 from immure.cli.messages import say
 from immure.cli.output import check_writable
-from immure.cli.parameters import DetectorNames, KeySource
+from immure.cli.search_options import (
+    EXHAUSTIVE,
+    FAILING,
+    KEYS,
+    MODE,
+    OUTPUT,
+    PRIVATE_HOSTS,
+    QUIET,
+    THREADS,
+    WHAT,
+    mode_of,
+)
 from immure.cli.sketch_options import SKETCHES, load_sketches
 from immure.cli.watch_options import (
     BASELINE,
@@ -32,7 +43,7 @@ from immure.cli.watch_options import (
 from immure.cli.watch_progress import Steps
 from immure.cli.watch_report import Format, Presentation, guess, present
 from immure.errors import ImmureError, UsageError
-from immure.scanning.options import DETECTORS, Mode, ScanOptions
+from immure.scanning.options import Mode, ScanOptions
 
 if TYPE_CHECKING:
     from immure.watching.item import Source
@@ -91,32 +102,14 @@ class _Command:
 @click.command(epilog=_EPILOG)
 @click.argument("targets", metavar="[TARGET]...", nargs=-1)
 @STAGED
-@click.option(
-    "-k",
-    "--keys",
-    "sources",
-    metavar="SRC",
-    multiple=True,
-    type=KeySource(),
-    help="Public keys to look for, as in immure scan; repeatable.",
-)
+@KEYS
 @SKETCHES
-@click.option(
-    "--allow-private-hosts", is_flag=True, help="Fetch keys from addresses that are not public, too."
-)
+@PRIVATE_HOSTS
 @click.option("--no-harvest", is_flag=True, help="Do not look for keys that only the content itself names.")
-@click.option("--mode", type=click.Choice(get_args(Mode)), help="quick (the default) says what it left out.")
-@click.option("--exhaustive", is_flag=True, help="Short for --mode exhaustive: leave nothing out.")
-@click.option(
-    "--detectors",
-    type=DetectorNames(),
-    default=",".join(DETECTORS),
-    show_default=True,
-    help="What to look for.",
-)
-@click.option(
-    "--threads", type=click.IntRange(1, 256), help="Worker threads.  [default: one for each core, up to 8]"
-)
+@MODE
+@EXHAUSTIVE
+@WHAT
+@THREADS
 @STATE
 @EVERY
 @RULES
@@ -132,22 +125,12 @@ class _Command:
     type=click.Choice(get_args(Format)),
     help="[default: by the name of FILE, or terminal]",
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    type=click.Path(dir_okay=False),
-    help="Write the report to FILE, whole or not.",
-)
-@click.option(
-    "--fail-on", type=click.Choice(FAIL_ON), default="incomplete", show_default=True, help="See below."
-)
+@OUTPUT
+@FAILING
 @click.option(
     "--all", "show_all", is_flag=True, help="List every place and every gap, not only the first ones."
 )
-@click.option(
-    "-q", "--quiet", is_flag=True, help="No progress and no notes; on a terminal the verdicts only."
-)
+@QUIET
 def watch(
     targets: tuple[str, ...],
     staged: bool,
@@ -179,14 +162,12 @@ def watch(
     caches of packages, exported tickets. What is found is proved by arithmetic, and dated: when it was first
     seen, and when last. No byte of a private key is ever printed.
     """
-    if exhaustive and mode == "quick":
-        raise click.UsageError("--exhaustive and --mode quick contradict each other")
     if bool(targets) == staged:
         raise click.UsageError("give targets, or --staged")
     if output is not None:
         check_writable(output)
     options = ScanOptions(
-        mode="exhaustive" if exhaustive else mode or "quick",
+        mode=mode_of(mode, exhaustive=exhaustive),
         detectors=detectors,
         harvest=not no_harvest,
         sketches=load_sketches(sketches),

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -36,6 +35,7 @@ from immure.tokens.acceptance.keeping import Durable, Keeping
 from immure.tokens.policy import Policy
 from immure.tokens.policy_file import read_policy
 from immure.tokens.sources import FileSource, UrlSource
+from immure.toml_file import parse_toml, read_bounded
 
 MOST_BYTES: Final = 1 << 20
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_.-]{0,62}[a-z0-9])?")
@@ -63,23 +63,13 @@ def read_settings(path: str | os.PathLike[str], listen: Mapping[str, Any] | None
     Raises:
         UsageError: it, or a file that it names, cannot be read or understood; names the file and the member.
     """
-    name = os.fspath(path)
-    try:
-        with open(name, "rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot be read: {getattr(error, 'strerror', None) or error}", path=name) from error
+    name, data = read_bounded(path, MOST_BYTES)
     return parse_settings(data, name, listen)
 
 
 def parse_settings(data: bytes, path: str, listen: Mapping[str, Any] | None = None) -> Settings:
     """The settings that ``data`` holds; raises as :func:`read_settings`."""
-    if len(data) > MOST_BYTES:
-        raise UsageError(f"is longer than {MOST_BYTES} bytes", path=path)
-    try:
-        values = tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"is no TOML: {str(error)[:200]}", path=path) from None
+    values = parse_toml(data, path, MOST_BYTES)
     try:
         if listen and isinstance(values.setdefault("listen", {}), dict):
             merged = {**values["listen"], **listen}

@@ -25,7 +25,7 @@ from immure.ledger.gap import Gap
 from immure.ledger.row import Issued, row_from
 from immure.ledger.sqlite_layout import APPLICATION_ID, CREATE, LAYOUT, MOST_BYTES
 from immure.ledger.store import MOST_ISSUERS, LedgerStore, Standing, check_batch, follows
-from immure.sqlite import new_database, transaction
+from immure.sqlite import ForeignDatabaseError, Layout, open_database, transaction
 
 #: Seconds to wait for another writer.
 PATIENCE: Final = 10.0
@@ -48,42 +48,23 @@ class SqliteLedger(LedgerStore):
             raise LedgerError("does not exist", path=self.path)
         self._lock = threading.RLock()
         self._ids: dict[str, int] = {}
-        if create:
-            try:
-                new_database(self.path)
-            except OSError as error:
-                raise LedgerError(error.strerror or "cannot be made", path=self.path) from error
-        with self._explained():
-            self._database = sqlite3.connect(
-                self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
-            )
         try:
             with self._explained():
-                self._prepare(create)
-        except BaseException:
-            self._database.close()
-            raise
-
-    def _prepare(self, create: bool) -> None:
-        database = self._database
-        database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
-        for pragma in ("trusted_schema=OFF", "foreign_keys=ON", "cell_size_check=ON"):
-            database.execute(f"PRAGMA {pragma}")
-        with self._transaction("BEGIN IMMEDIATE"):
-            (owner,) = database.execute("PRAGMA application_id").fetchone()
-            (layout,) = database.execute("PRAGMA user_version").fetchone()
-            (objects,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            if (owner, layout, objects) == (0, 0, 0) and create:
-                for statement in CREATE:
-                    database.execute(statement)
-            elif owner != APPLICATION_ID:
-                raise LedgerError("is a database, but not a ledger", path=self.path)
-            elif layout != LAYOUT:
-                raise LedgerError(
-                    f"has layout {layout}; this version of Immure knows {LAYOUT}", path=self.path
+                self._database = open_database(
+                    self.path,
+                    Layout(APPLICATION_ID, LAYOUT, CREATE),
+                    patience=PATIENCE,
+                    create=create,
+                    pragmas=("foreign_keys=ON", "cell_size_check=ON"),
+                    most_bytes=MOST_BYTES,
                 )
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=FULL")
+        except ForeignDatabaseError as error:
+            words = "is a database, but not a ledger"
+            if error.layout is not None:
+                words = f"has layout {error.layout}; this version of Immure knows {LAYOUT}"
+            raise LedgerError(words, path=self.path) from error
+        except OSError as error:
+            raise LedgerError(error.strerror or "cannot be made", path=self.path) from error
 
     # --- rows ---
 

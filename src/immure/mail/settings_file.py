@@ -13,7 +13,6 @@ tenant = "7ab8a5a2-4c4e-4b5c-8d7c-0b7a3c9d1e2f"
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -31,6 +30,7 @@ from immure.mail.settings import (
     PostfixSocket,
     Relay,
 )
+from immure.toml_file import parse_toml, read_bounded
 
 MOST_BYTES: Final = 1 << 20
 _USUAL: Final = {"imap": 143, "imaps": 993, "submission": 587, "submissions": 465}
@@ -44,24 +44,13 @@ def read_mail_settings(path: str | os.PathLike[str]) -> MailSettings:
         MailSettingsError: it, or the secret's file, cannot be read or understood; names the file and the
             member.
     """
-    name = os.fspath(path)
-    try:
-        with open(name, "rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        words = getattr(error, "strerror", None) or error
-        raise MailSettingsError(f"cannot be read: {words}", path=name) from error
+    name, data = read_bounded(path, MOST_BYTES, MailSettingsError)
     return parse_mail_settings(data, name)
 
 
 def parse_mail_settings(data: bytes, path: str) -> MailSettings:
     """The settings that ``data`` holds; raises as :func:`read_mail_settings`."""
-    if len(data) > MOST_BYTES:
-        raise MailSettingsError(f"is longer than {MOST_BYTES} bytes", path=path)
-    try:
-        values = tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise MailSettingsError(f"is no TOML: {str(error)[:200]}", path=path) from None
+    values = parse_toml(data, path, MOST_BYTES, MailSettingsError)
     try:
         return _settings(Table(values), Path(path).absolute().parent)
     except ImmureError as error:

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +29,7 @@ from immure.custody.secret_file import read_secret_file, wipe
 from immure.probe.errors import KitError
 from immure.probe.kit import NOWHERE, Kit, ProbeKey, Scope
 from immure.probe.sign import ALGORITHMS, fits
+from immure.toml_file import parse_toml, read_bounded
 
 _MOST_BYTES: Final = 1 << 20
 _TOP: Final = {
@@ -46,17 +46,8 @@ def read_kit(path: str | os.PathLike[str]) -> Kit:
         KitError: it cannot be read or understood.
         SignerError: a file of a private key cannot be read, or others may read it.
     """
-    name = os.fspath(path)
-    try:
-        with open(name, "rb") as stream:
-            data = stream.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            raise KitError(f"is longer than {_MOST_BYTES} bytes", path=name)
-        table = tomllib.loads(data.decode("utf-8"))
-    except OSError as error:
-        raise KitError(f"cannot be read: {error.strerror or error}", path=name) from error
-    except (ValueError, RecursionError) as error:
-        raise KitError(f"is no TOML: {str(error)[:200]}", path=name) from None
+    name, data = read_bounded(path, _MOST_BYTES, KitError)
+    table = parse_toml(data, name, _MOST_BYTES, KitError)
     try:
         return _kit(table, Path(name).parent)
     except KitError as error:

@@ -26,16 +26,15 @@ Those that come with Immure are in ``immure/replay/scenarios``; a path names one
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 from typing import Any, Final, Literal, get_args
 from uuid import NAMESPACE_DNS, uuid5
 
 from immure.errors import UsageError
 from immure.introspection.table import Table
 from immure.replay.controls import CONTROLS
+from immure.toml_file import parse_toml, read_bounded
 
 Way = Literal["dump", "host", "repository", "secret"]
 Lost = Literal["consumer", "enterprise"]
@@ -137,12 +136,7 @@ def read_scenario(name: str) -> Scenario:
         UsageError: there is none, or it cannot be understood.
     """
     if name.endswith(".toml"):
-        try:
-            with Path(name).open("rb") as stream:
-                data = stream.read(MOST_BYTES + 1)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "is not the name of a file"
-            raise UsageError(f"cannot be read: {reason}", path=name) from error
+        _, data = read_bounded(name, MOST_BYTES)
         return parse_scenario(data, name)
     if name not in names():
         raise UsageError(
@@ -153,12 +147,7 @@ def read_scenario(name: str) -> Scenario:
 
 def parse_scenario(data: bytes, path: str) -> Scenario:
     """The scenario that ``data`` holds; raises as :func:`read_scenario`."""
-    if len(data) > MOST_BYTES:
-        raise UsageError(f"is longer than {MOST_BYTES} bytes", path=path)
-    try:
-        values = tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"is no TOML: {str(error)[:200]}", path=path) from None
+    values = parse_toml(data, path, MOST_BYTES)
     try:
         return _scenario(values)
     except UsageError as error:

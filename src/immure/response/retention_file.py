@@ -16,7 +16,6 @@ ledger = "ledger.db"
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -27,6 +26,7 @@ from immure.errors import ImmureError
 from immure.ledger.retention import Keeping
 from immure.response.errors import FormError, ResponseError
 from immure.response.retention import LogSource
+from immure.toml_file import parse_toml, read_bounded
 
 MOST_BYTES: Final = 1 << 20
 MOST_LOGS: Final = 1000
@@ -59,22 +59,13 @@ class Plan:
 
 def read_plan(path: Path) -> Plan:
     """The plan in a file; paths in it are beside it. Raises FormError."""
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise FormError(error.strerror or str(error), path=str(path)) from error
+    _, data = read_bounded(path, MOST_BYTES, FormError)
     return parse_plan(data, path)
 
 
 def parse_plan(data: bytes, path: Path) -> Plan:
     """The plan that ``data`` holds; raises FormError."""
-    if len(data) > MOST_BYTES:
-        raise FormError(f"is longer than {MOST_BYTES:,} bytes", path=str(path))
-    try:
-        table = tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise FormError(f"is no TOML: {str(error)[:200]}", path=str(path)) from None
+    table = parse_toml(data, str(path), MOST_BYTES, FormError)
     try:
         return _plan(table, path.parent)
     except FormError as error:

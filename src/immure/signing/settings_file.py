@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from immure.signing.rotation import Plan
 from immure.signing.settings import Audience, Bound, Client, Issuer, Settings, Trusted
 from immure.tokens.source import KeySource
 from immure.tokens.sources import FileSource, UrlSource
+from immure.toml_file import parse_toml, read_bounded
 
 MOST_BYTES: Final = 1 << 20
 PIN_SOURCE: Final = "pin-source="
@@ -42,23 +42,13 @@ def read_settings(path: str | os.PathLike[str], listen: Mapping[str, Any] | None
     Raises:
         UsageError: it, or a file that it names, cannot be read or understood; names the file and the member.
     """
-    name = os.fspath(path)
-    try:
-        with open(name, "rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot be read: {getattr(error, 'strerror', None) or error}", path=name) from error
+    name, data = read_bounded(path, MOST_BYTES)
     return parse_settings(data, name, listen)
 
 
 def parse_settings(data: bytes, path: str, listen: Mapping[str, Any] | None = None) -> Settings:
     """The settings that ``data`` holds; raises as :func:`read_settings`."""
-    if len(data) > MOST_BYTES:
-        raise UsageError(f"is longer than {MOST_BYTES} bytes", path=path)
-    try:
-        values = tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"is no TOML: {str(error)[:200]}", path=path) from None
+    values = parse_toml(data, path, MOST_BYTES)
     if listen and isinstance(values.setdefault("listen", {}), dict):
         values["listen"] = {**values["listen"], **listen}
     try:

@@ -24,7 +24,7 @@ from immure.signing.state import (
     digest_of,
     newest_first,
 )
-from immure.sqlite import new_database, transaction
+from immure.sqlite import ForeignDatabaseError, Layout, open_database, transaction
 
 APPLICATION_ID: Final = 0x494D5353  # "IMSS"
 _LAYOUT: Final = 2
@@ -77,41 +77,14 @@ class SqliteState(State):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__(os.fspath(path))
         self._lock = threading.RLock()
-        try:
-            if self.path != ":memory:":
-                new_database(self.path)
-        except (OSError, ValueError) as error:
-            raise StateError(getattr(error, "strerror", None) or "is no path", path=self.path) from error
-        with self._explained():
-            self._database = sqlite3.connect(
-                self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
-            )
+        layout = Layout(APPLICATION_ID, _LAYOUT, _FIRST + _SECOND, {1: _SECOND})
         try:
             with self._explained():
-                self._prepare()
-        except BaseException:
-            self._database.close()
-            raise
-
-    def _prepare(self) -> None:
-        database = self._database
-        database.execute("PRAGMA trusted_schema=OFF")
-        with self._transaction():
-            (owner,) = database.execute("PRAGMA application_id").fetchone()
-            (layout,) = database.execute("PRAGMA user_version").fetchone()
-            (objects,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            if (owner, layout, objects) == (0, 0, 0):
-                self._make(_FIRST + _SECOND)
-            elif (owner, layout) == (APPLICATION_ID, 1):
-                self._make(_SECOND)
-            elif (owner, layout) != (APPLICATION_ID, _LAYOUT):
-                raise StateError("is a database, but not the state of this service", path=self.path)
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=FULL")
-
-    def _make(self, statements: Sequence[str]) -> None:
-        for statement in statements:
-            self._database.execute(statement)
+                self._database = open_database(self.path, layout, patience=PATIENCE)
+        except ForeignDatabaseError as error:
+            raise StateError("is a database, but not the state of this service", path=self.path) from error
+        except (OSError, ValueError) as error:
+            raise StateError(getattr(error, "strerror", None) or "is no path", path=self.path) from error
 
     # --- what clients show ---
 

@@ -21,17 +21,16 @@ import os
 import re
 import threading
 import time
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Final
 
 from immure.errors import UsageError
 from immure.introspection.table import Table
 from immure.signing.state import digest_of
+from immure.toml_file import parse_toml, read_bounded
 
 _MOST_BYTES: Final = 4 << 20
 #: N, r and p of scrypt.
@@ -81,16 +80,8 @@ class Users:
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Users:
         """The users in a file; raises UsageError if it cannot be read or understood."""
-        name = os.fspath(path)
-        try:
-            data = Path(name).read_bytes()
-            if len(data) > _MOST_BYTES:
-                raise UsageError(f"is longer than {_MOST_BYTES} bytes", path=name)
-            table = Table(tomllib.loads(data.decode("utf-8")))
-        except OSError as error:
-            raise UsageError(f"cannot be read: {error.strerror}", path=name) from error
-        except (ValueError, RecursionError) as error:
-            raise UsageError(f"is no TOML: {str(error)[:200]}", path=name) from None
+        name, data = read_bounded(path, _MOST_BYTES)
+        table = Table(parse_toml(data, name, _MOST_BYTES))
         try:
             users = {one: _user(one, inner) for one, inner in table.tables("users")}
             table.end()

@@ -19,7 +19,6 @@ What may stand there is in docs/reference/token-policy.md.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +29,7 @@ from immure.keymaterial.sources_http import split_url
 from immure.tokens.policy import IssuerRule, Policy
 from immure.tokens.source import KeySource
 from immure.tokens.sources import DiscoverySource, FileSource, HttpsPages, UrlSource
+from immure.toml_file import parse_toml, read_bounded
 
 #: Bytes of the longest policy.
 MOST_BYTES: Final = 1 << 20
@@ -51,25 +51,13 @@ def read_policy(path: str | os.PathLike[str]) -> Policy:
     Raises:
         PolicyError: it cannot be read or understood, or a source in it cannot.
     """
-    name = os.fspath(path)
-    try:
-        with open(name, "rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise PolicyError(
-            f"cannot be read: {getattr(error, 'strerror', None) or error}", path=name
-        ) from error
+    name, data = read_bounded(path, MOST_BYTES, PolicyError)
     return parse_policy(data, name)
 
 
 def parse_policy(data: bytes, path: str) -> Policy:
     """The policy that ``data`` holds; raises as :func:`read_policy`."""
-    if len(data) > MOST_BYTES:
-        raise PolicyError(f"is longer than {MOST_BYTES} bytes", path=path)
-    try:
-        table = tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise PolicyError(f"is no TOML: {str(error)[:200]}", path=path) from None
+    table = parse_toml(data, path, MOST_BYTES, PolicyError)
     try:
         return _policy(table, Path(path).parent)
     except InputError as error:

@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Final
 
 from immure.clock import to_rfc3339
-from immure.sqlite import new_database, transaction
+from immure.sqlite import ForeignDatabaseError, Layout, open_database, transaction
 from immure.watching.errors import StateError
 from immure.watching.finding import Hit, Sighting
 from immure.watching.item import Spotted, Trouble, Whereabouts
@@ -64,34 +64,21 @@ class State:
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self.path = os.fspath(path) if path is not None else ":memory:"
-        with self._explained():
-            if path is not None:
-                new_database(self.path)
-            self._database = sqlite3.connect(
-                self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
-            )
-            try:
-                self._prepare()
-            except BaseException:
-                self._database.close()
-                raise
+        try:
+            with self._explained():
+                self._database = open_database(
+                    self.path,
+                    Layout(APPLICATION_ID, LAYOUT, CREATE),
+                    patience=PATIENCE,
+                    synchronous="NORMAL",
+                    pragmas=("cell_size_check=ON",),
+                )
+        except ForeignDatabaseError as error:
+            words = "is a database, but not the state of a watch"
+            if error.layout is not None:
+                words = f"has layout {error.layout}, this program knows {LAYOUT}"
+            raise StateError(words, path=self.path) from error
         self._asked: dict[str, tuple[str, frozenset[str]]] = {}
-
-    def _prepare(self) -> None:
-        database = self._database
-        for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "journal_mode=WAL", "synchronous=NORMAL"):
-            database.execute(f"PRAGMA {pragma}")
-        with transaction(database):
-            (owner,) = database.execute("PRAGMA application_id").fetchone()
-            (layout,) = database.execute("PRAGMA user_version").fetchone()
-            (objects,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            if (owner, layout, objects) == (0, 0, 0):
-                for statement in CREATE:
-                    database.execute(statement)
-            elif owner != APPLICATION_ID:
-                raise StateError("is a database, but not the state of a watch", path=self.path)
-            elif layout != LAYOUT:
-                raise StateError(f"has layout {layout}, this program knows {LAYOUT}", path=self.path)
 
     def missing(self, content: str, question: Question) -> frozenset[str] | None:
         """The names of ``question`` for which ``content`` was not scanned; None if it was not scanned at all

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -30,6 +29,7 @@ from urllib.parse import urlsplit
 from immure.errors import ImmureError, UsageError
 from immure.introspection.table import Table
 from immure.response.advisory.errors import DraftError
+from immure.toml_file import parse_toml, read_bounded
 
 MOST_BYTES: Final = 1 << 20
 MOST_LINE: Final = 300
@@ -122,24 +122,13 @@ def read_draft(path: str | os.PathLike[str]) -> Draft:
     Raises:
         DraftError: it cannot be read or understood; names the file and the member.
     """
-    name = os.fspath(path)
-    try:
-        with open(name, "rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        words = getattr(error, "strerror", None) or error
-        raise DraftError(f"cannot be read: {words}", path=name) from error
+    name, data = read_bounded(path, MOST_BYTES, DraftError)
     return parse_draft(data, name)
 
 
 def parse_draft(data: bytes, path: str) -> Draft:
     """The draft that ``data`` holds; raises as :func:`read_draft`."""
-    if len(data) > MOST_BYTES:
-        raise DraftError(f"is longer than {MOST_BYTES} bytes", path=path)
-    try:
-        values = tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise DraftError(f"is no TOML: {str(error)[:200]}", path=path) from None
+    values = parse_toml(data, path, MOST_BYTES, DraftError)
     try:
         lists = {name: _list(name, values.pop(name, [])) for name in ("references", "indicators")}
         return _draft(Table(values), **lists)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -28,6 +27,7 @@ from immure.response.containment.settings import (
 )
 from immure.response.events.streams import POLL, PUSH, Stream
 from immure.tokens.deny_list import LONGEST
+from immure.toml_file import parse_toml, read_bounded
 
 MOST_BYTES: Final = 1 << 20
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_.-]{0,62}[a-z0-9])?")
@@ -40,24 +40,13 @@ def read_containment(path: str | os.PathLike[str]) -> Containment:
     Raises:
         ContainmentSettingsError: it cannot be read or understood; names the file and the member.
     """
-    name = os.fspath(path)
-    try:
-        with open(name, "rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        words = getattr(error, "strerror", None) or "not the name of a file"
-        raise ContainmentSettingsError(f"cannot be read: {words}", path=name) from error
+    name, data = read_bounded(path, MOST_BYTES, ContainmentSettingsError)
     return parse_containment(data, name)
 
 
 def parse_containment(data: bytes, path: str) -> Containment:
     """The settings that ``data`` holds; raises as :func:`read_containment`."""
-    if len(data) > MOST_BYTES:
-        raise ContainmentSettingsError(f"is longer than {MOST_BYTES} bytes", path=path)
-    try:
-        values = tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ContainmentSettingsError(f"is no TOML: {str(error)[:200]}", path=path) from None
+    values = parse_toml(data, path, MOST_BYTES, ContainmentSettingsError)
     try:
         return _containment(Table(values), Path(path).parent)
     except ImmureError as error:

@@ -11,15 +11,14 @@ source = "contract of 2025-03-01, clause 9.2"
 from __future__ import annotations
 
 import os
-import tomllib
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, Final
 
 from immure.errors import UsageError
 from immure.introspection.table import Table
 from immure.response.deadlines.rule import MOST, Rule, days_of
 from immure.response.errors import FormError
+from immure.toml_file import parse_toml, read_bounded
 
 MOST_BYTES: Final = 1 << 18
 _TEXTS: Final = ("to", "starts", "url", "note", "after", "calendar", "zone", "until")
@@ -37,29 +36,19 @@ def read_rules(path: str | os.PathLike[str]) -> dict[str, Rule]:
     Raises:
         FormError: it cannot be read or understood; names the file and the member.
     """
-    try:
-        with Path(path).open("rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        words = getattr(error, "strerror", None) or error
-        raise FormError(f"cannot be read: {words}", path=os.fspath(path)) from error
-    made = parse_rules(data, os.fspath(path))
+    name, data = read_bounded(path, MOST_BYTES, FormError)
+    made = parse_rules(data, name)
     try:
         for rule in made.values():
             rule.check_zone()
     except FormError as error:
-        raise FormError(error.reason, path=os.fspath(path)) from error
+        raise FormError(error.reason, path=name) from error
     return made
 
 
 def parse_rules(data: bytes, path: str) -> dict[str, Rule]:
     """The deadlines that ``data`` holds; raises as :func:`read_rules`."""
-    if len(data) > MOST_BYTES:
-        raise FormError(f"is longer than {MOST_BYTES} bytes", path=path)
-    try:
-        values = tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise FormError(f"is no TOML: {str(error)[:200]}", path=path) from None
+    values = parse_toml(data, path, MOST_BYTES, FormError)
     try:
         return _rules(Table(values))
     except UsageError as error:

@@ -23,7 +23,7 @@ from immure.response.events.errors import EventError, EventFormError, EventStore
 from immure.response.events.http import Sender
 from immure.response.events.polling import poll
 from immure.response.events.set_token import Received, verify_event
-from immure.sqlite import new_database, transaction
+from immure.sqlite import ForeignDatabaseError, Layout, open_database, transaction
 from immure.tokens.keyset import KeySet
 from immure.tokens.source import KeySource
 
@@ -39,6 +39,7 @@ _CREATE: Final = (
     "CREATE INDEX received_heeded ON received (heeded)",
     f"PRAGMA application_id = {APPLICATION_ID}",
 )
+_LAYOUT: Final = Layout(APPLICATION_ID, 0, _CREATE)
 #: Answers that are fetched in one go: a transmitter that never ends is asked again the next time.
 _MOST_ROUNDS: Final = 1000
 Heed = Callable[[Received], None]
@@ -78,24 +79,12 @@ class Inbox:
         self._heed, self._time = heed, time
         self._lock = threading.RLock()
         try:
-            if self.path != ":memory:":
-                new_database(self.path)
+            with self._explained():
+                self._database = open_database(self.path, _LAYOUT, patience=10.0)
+        except ForeignDatabaseError as error:
+            raise EventStoreError("is a database, but no inbox of events", path=self.path) from error
         except (OSError, ValueError) as error:
             raise EventStoreError(getattr(error, "strerror", None) or "is no path", path=self.path) from error
-        with self._explained():
-            self._database = sqlite3.connect(
-                self.path, timeout=10.0, isolation_level=None, check_same_thread=False
-            )
-            with self._transaction() as database:
-                (owner,) = database.execute("PRAGMA application_id").fetchone()
-                (objects,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-                if (owner, objects) == (0, 0):
-                    for statement in _CREATE:
-                        database.execute(statement)
-                elif owner != APPLICATION_ID:
-                    raise EventStoreError("is a database, but no inbox of events", path=self.path)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=FULL")
 
     def take(self, text: str) -> tuple[Received, bool]:
         """Take a token in.

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, NamedTuple
 from immure.response.events.errors import EventStoreError
 from immure.response.events.streams import Stream
 from immure.response.events.subjects import Subject, matches
-from immure.sqlite import new_database, transaction
+from immure.sqlite import ForeignDatabaseError, Layout, open_database, transaction
 
 APPLICATION_ID: Final = 0x494D5345  # "IMSE"
 _LAYOUT: Final = 1
@@ -70,36 +70,14 @@ class EventStore:
         self.path = os.fspath(path)
         self._lock = threading.RLock()
         try:
-            if self.path != ":memory:":
-                new_database(self.path)
+            with self._explained():
+                layout = Layout(APPLICATION_ID, _LAYOUT, _CREATE)
+                self._database = open_database(self.path, layout, patience=_PATIENCE)
+        except ForeignDatabaseError as error:
+            raise EventStoreError("is a database, but not one of events", path=self.path) from error
         except (OSError, ValueError) as error:
             words = getattr(error, "strerror", None) or "is no path"
             raise EventStoreError(words, path=self.path) from error
-        with self._explained():
-            self._database = sqlite3.connect(
-                self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
-            )
-        try:
-            with self._explained():
-                self._prepare()
-        except BaseException:
-            self._database.close()
-            raise
-
-    def _prepare(self) -> None:
-        database = self._database
-        database.execute("PRAGMA trusted_schema=OFF")
-        with self._transaction():
-            (owner,) = database.execute("PRAGMA application_id").fetchone()
-            (layout,) = database.execute("PRAGMA user_version").fetchone()
-            (objects,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            if (owner, layout, objects) == (0, 0, 0):
-                for statement in _CREATE:
-                    database.execute(statement)
-            elif (owner, layout) != (APPLICATION_ID, _LAYOUT):
-                raise EventStoreError("is a database, but not one of events", path=self.path)
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=FULL")
 
     # --- streams ---
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-import tomllib
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +36,7 @@ from immure.response.notification.settings import (
     check_language,
 )
 from immure.secret import Secret
+from immure.toml_file import parse_toml, read_bounded
 
 MOST_BYTES: Final = 8 << 20
 _MOST_SECRET: Final = 4096
@@ -51,24 +51,13 @@ def read_settings(path: str | os.PathLike[str]) -> Settings:
     Raises:
         SettingsError: it, or a file that it names, cannot be read or understood; names file and member.
     """
-    name = os.fspath(path)
-    try:
-        with open(name, "rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        words = getattr(error, "strerror", None) or error
-        raise SettingsError(f"cannot be read: {words}", path=name) from error
+    name, data = read_bounded(path, MOST_BYTES, SettingsError)
     return parse_settings(data, name)
 
 
 def parse_settings(data: bytes, path: str) -> Settings:
     """The settings that ``data`` holds; raises as :func:`read_settings`."""
-    if len(data) > MOST_BYTES:
-        raise SettingsError(f"is longer than {MOST_BYTES} bytes", path=path)
-    try:
-        values = tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"is no TOML: {str(error)[:200]}", path=path) from None
+    values = parse_toml(data, path, MOST_BYTES, SettingsError)
     try:
         return _settings(Table(values), Path(path).absolute().parent)
     except ImmureError as error:

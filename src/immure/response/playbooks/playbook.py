@@ -7,7 +7,6 @@ True
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from immure.introspection.table import Table
 from immure.response.containment.running import ACTIONS
 from immure.response.finding import FINDING_KINDS
 from immure.response.playbooks.errors import PlaybookError
+from immure.toml_file import parse_toml, read_bounded
 
 Kind = Literal["ask", "contain", "prove"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -111,23 +111,13 @@ def find(name: str) -> Playbook:
 
 def read_playbook(path: Path) -> Playbook:
     """The playbook in a file; raises PlaybookError."""
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        words = getattr(error, "strerror", None) or "not the name of a file"
-        raise PlaybookError(f"cannot be read: {words}", path=str(path)) from error
-    return parse_playbook(data, str(path))
+    name, data = read_bounded(path, MOST_BYTES, PlaybookError)
+    return parse_playbook(data, name)
 
 
 def parse_playbook(data: bytes, path: str) -> Playbook:
     """The playbook that ``data`` holds; raises PlaybookError."""
-    if len(data) > MOST_BYTES:
-        raise PlaybookError(f"is longer than {MOST_BYTES} bytes", path=path)
-    try:
-        values = tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise PlaybookError(f"is no TOML: {str(error)[:200]}", path=path) from None
+    values = parse_toml(data, path, MOST_BYTES, PlaybookError)
     steps = values.pop("steps", None)
     if not isinstance(steps, list) or not 0 < len(steps) <= MOST_STEPS:
         raise PlaybookError(f"has no list of 1 to {MOST_STEPS} steps", path=path)

@@ -15,6 +15,7 @@ import fcntl
 import os
 import secrets
 import stat
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
@@ -124,8 +125,9 @@ class _FileStage(Stage):
             raise TransferError(reason, path=self._path) from error
         return "new"
 
+    @abstractmethod
     def _give_name(self) -> None:
-        raise NotImplementedError
+        """Show it, in one step; raises FileExistsError if there is a file of that name."""
 
     def _present(self) -> Iterator[bytes]:
         """The bytes of the file that has the name."""

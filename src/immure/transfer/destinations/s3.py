@@ -11,6 +11,7 @@ role. A process that is killed leaves an upload that nobody can read and that a 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -84,8 +85,9 @@ class _ObjectStage(Stage):
                 return check_same(self._present(), sha256, self._path)
         return "new"
 
+    @abstractmethod
     def _publish(self) -> None:
-        raise NotImplementedError
+        """Show it, in one step; raises FileExistsError if there is a file of that name."""
 
     def _present(self) -> Iterator[bytes]:
         if self._files.info(self._key)["size"] == self._size:
