@@ -22,9 +22,10 @@ ACTIVATE = shutil.which("systemd-socket-activate")
 pytestmark = [
     *needs_core_socket,
     pytest.mark.skipif(
-        not os.path.exists(PROGRAM) or ACTIVATE is None, reason="systemd-coredump is not installed"
+        not os.path.exists(PROGRAM) or ACTIVATE is None,
+        reason="NOT TESTED: systemd-coredump is not installed",
     ),
-    pytest.mark.skipif(SOCKET.exists(), reason="systemd-coredump is at work here"),
+    pytest.mark.skipif(SOCKET.exists(), reason="NOT TESTED: systemd-coredump is at work here"),
 ]
 
 

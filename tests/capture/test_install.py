@@ -96,7 +96,9 @@ def test_the_service_has_what_its_settings_need(settings: Settings, there: str, 
     assert absent not in text
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="NOT TESTED: systemd-analyze is not installed"
+)
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:
     unit = tmp_path / "immure-capture.service"
     unit.write_text(unit_text(Settings(keep="redacted", forward_to=SYSTEMD), "/bin/true"))

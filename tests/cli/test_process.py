@@ -77,7 +77,7 @@ def test_ctrl_c_does_not_wait_for_native_code(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["found.core", "report.json", "stuck.core"]
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="NOT TESTED: there is no /dev/full")
 def test_full_disk_is_no_bug_of_ours(tmp_path: Path) -> None:
     command = f"{sys.executable} -c {shlex.quote(FAKE)} scan long-1.core > /dev/full"
     (tmp_path / "long-1.core").touch()
@@ -118,7 +118,7 @@ def test_completion_scripts_are_scripts(tmp_path: Path, shell: str, check: str) 
     script = tmp_path / "completion"
     script.write_text(out)
     if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
+        pytest.skip(f"NOT TESTED: {shell} is not installed")
     assert subprocess.run([shell, check, str(script)], check=False).returncode == 0
 
 

@@ -15,7 +15,7 @@ import pytest
 
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.skipif(sys.platform != "linux", reason="prctl and /proc are Linux's"),
+    pytest.mark.skipif(sys.platform != "linux", reason="NOT TESTED: prctl and /proc are Linux's"),
 ]
 CORE_PATTERN = Path("/proc/sys/kernel/core_pattern")
 IMMURE = [sys.executable, "-c", "from immure.cli.main import main; main()"]
@@ -80,12 +80,14 @@ def test_limit_is_zero_and_nobody_else_may_look(tmp_path: Path) -> None:
 def test_crash_of_a_scan_leaves_no_core(tmp_path: Path) -> None:
     pattern = CORE_PATTERN.read_text().strip()
     if "/" in pattern or "|" in pattern:
-        pytest.skip(f"the kernel does not put cores into the working directory: core_pattern is {pattern!r}")
+        pytest.skip(
+            f"NOT TESTED: the kernel does not put cores into the working directory: core_pattern is {pattern!r}"
+        )
     other = start(tmp_path, sys.executable, "-c", "input()")
     wait_until(lambda: b"input" in Path(f"/proc/{other.pid}/cmdline").read_bytes())
     crash(other)
     if not os.listdir(tmp_path):
-        pytest.skip("no program leaves a core here, so nothing can be said about ours")
+        pytest.skip("NOT TESTED: no program leaves a core here, so nothing can be said about ours")
     for left in tmp_path.iterdir():
         left.unlink()
     crash(begin_scan(tmp_path))

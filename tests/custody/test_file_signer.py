@@ -144,7 +144,7 @@ def test_files_that_others_have_permissions_on(directory, mode, by_link):
     open_signer(f"file:{named if by_link else path}").close()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root can give files away")
 def test_a_file_of_another_user(directory):
     path = keys.write_key(directory / "key", keys.private_bytes("P-256"))
     os.chown(path, 12345, 0)

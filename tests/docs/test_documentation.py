@@ -32,7 +32,7 @@ def test_the_blocks_of_a_page_do_what_it_says(
 ) -> None:
     to_run = [block for block in found if block.not_executed is None]
     if any("gcore" in block.text for block in to_run) and not _can_gcore():
-        pytest.skip(f"{page} needs gdb's gcore, and the permission to attach it to a process")
+        pytest.skip(f"NOT TESTED: {page} needs gdb's gcore, and the permission to attach it to a process")
     directory = tmp_path / "session"
     shutil.copytree(files, directory)
     for block in to_run:

@@ -21,7 +21,7 @@ KEYS = [tool for tool in demo.TOOLS if tool.wants_keys and tool.argv[0] != "dete
 @pytest.mark.parametrize("tool", KEYS, ids=[tool.argv[0] for tool in KEYS])
 def test_a_tool_that_finds_a_key_is_said_to(tool: demo.Tool, tmp_path: Path) -> None:
     if tool.program is None:
-        pytest.skip(f"{tool.argv[0]} is not installed")
+        pytest.skip(f"NOT TESTED: {tool.argv[0]} is not installed")
     n = demo.write_control(tmp_path / "control")
     assert tool.run(tmp_path / "control", n)[2]
     (tmp_path / "nothing").write_bytes(b"\n-----BEGIN RSA PRIVATE KEY-----\n" + bytes(range(256)) * 100)

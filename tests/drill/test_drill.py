@@ -25,9 +25,11 @@ def ids(stack: Stack) -> str:
 def need(stack: Stack) -> None:
     if lacking := stack.missing():
         packages = [*stack.apt, *stack.pypi, *stack.npm]
-        pytest.skip(f"{stack.name}: missing {', '.join(lacking)}; packages: {', '.join(packages)}")
+        pytest.skip(
+            f"NOT TESTED: {stack.name}: missing {', '.join(lacking)}; packages: {', '.join(packages)}"
+        )
     if not images.captures(stack):
-        pytest.skip(f"{stack.name}: core_pattern is not writable and there is no gdb")
+        pytest.skip(f"NOT TESTED: {stack.name}: core_pattern is not writable and there is no gdb")
 
 
 def check_signer(
@@ -88,7 +90,7 @@ def test_nothing_is_reported_of_public_keys(stack: Stack, tmp_path: Path, outcom
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not crash.has_kernel_cores(), reason="core_pattern is not writable")
+@pytest.mark.skipif(not crash.has_kernel_cores(), reason="NOT TESTED: core_pattern is not writable")
 def test_the_core_pattern_is_put_back(tmp_path: Path) -> None:
     before = crash.CORE_PATTERN.read_text()
     target = crash.start(["sh", "-c", "echo ready; exec sleep 60"], tmp_path)

@@ -138,7 +138,7 @@ def test_names_that_climb_are_only_names(tmp_path):
     assert not os.path.exists("/etc/immure-evil")
 
 
-@pytest.mark.skipif(not shutil.which("tar"), reason="needs GNU tar")
+@pytest.mark.skipif(not shutil.which("tar"), reason="NOT TESTED: needs GNU tar")
 @pytest.mark.parametrize("form", ["gnu", "posix"])
 def test_sparse_members(tmp_path, form):
     source = tmp_path / "sparse"
@@ -151,7 +151,7 @@ def test_sparse_members(tmp_path, form):
         ["tar", "-S", f"--format={form}", "-C", tmp_path, "-cf", tmp_path / "a.tar", "sparse"], check=True
     )
     if (tmp_path / "a.tar").stat().st_size > 16 << 20:
-        pytest.skip("this file system does not tell holes")
+        pytest.skip("NOT TESTED: this file system does not tell holes")
     [image] = opened(tmp_path / "a.tar")
     assert image.path.endswith("a.tar!sparse")
     assert read_all(image.reader) == source.read_bytes()

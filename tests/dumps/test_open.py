@@ -71,7 +71,7 @@ def test_directory(tmp_path):
     assert all(entry.skipped for entry in found if isinstance(entry, Unreadable))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.geteuid() == 0, reason="NOT TESTED: root may read everything")
 def test_file_without_permission(tmp_path):
     (tmp_path / "a").write_bytes(CORE)
     (tmp_path / "a").chmod(0)
@@ -159,7 +159,7 @@ def test_holes_are_left_out(tmp_path):
     with open_image(path) as image:
         extents = list(image.reader.extents(0, 64 << 20))
         if extents == [(0, 64 << 20)]:
-            pytest.skip("this file system does not tell holes")
+            pytest.skip("NOT TESTED: this file system does not tell holes")
         assert extents == [(8 << 20, (8 << 20) + 4096)]
         assert list(image.reader.extents(9 << 20, 10 << 20)) == []
 

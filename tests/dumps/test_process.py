@@ -89,7 +89,7 @@ def test_untouched_memory_of_a_live_process_costs_nothing(child):
         assert wide.length >= 1 << 30
         extents = list(image.reader.extents(wide.offset, wide.end))
         if extents == [(wide.offset, wide.end)]:
-            pytest.skip("no permission to read pagemap")
+            pytest.skip("NOT TESTED: no permission to read pagemap")
         assert sum(stop - start for start, stop in extents) < 8 << 20
         assert any(start <= wide.offset + (600 << 20) < stop for start, stop in extents)
 
@@ -109,7 +109,7 @@ def test_a_process_that_exits_gives_short_reads(child):
 def test_a_kernel_thread_has_no_memory():
     threads = [pid for pid in os.listdir("/proc") if pid.isdigit() and is_kernel_thread(pid)]
     if not threads:
-        pytest.skip("no kernel threads are visible here")
+        pytest.skip("NOT TESTED: no kernel threads are visible here")
     with pytest.raises(ImageError, match=r"has no memory|no permission"):
         open_image(f"pid:{threads[0]}")
 
@@ -121,7 +121,9 @@ def is_kernel_thread(pid: str) -> bool:
         return False
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("setpriv"), reason="NOT TESTED: needs root and setpriv"
+)
 def test_without_permission(child):
     code = f"from immure.dumps import open_image; open_image('pid:{child.pid}')"
     done = subprocess.run(
@@ -130,11 +132,11 @@ def test_without_permission(child):
         env={**os.environ, "PYTHONPATH": "src"},
     )
     if b"ModuleNotFoundError" in done.stderr or b"can't open" in done.stderr or done.returncode == 127:
-        pytest.skip("the interpreter is not readable for others")
+        pytest.skip("NOT TESTED: the interpreter is not readable for others")
     assert b"no permission to read the memory of process" in done.stderr
 
 
-@pytest.mark.skipif(not shutil.which("gcore"), reason="needs gcore (gdb)")
+@pytest.mark.skipif(not shutil.which("gcore"), reason="NOT TESTED: needs gcore (gdb)")
 def test_core_of_a_real_process(child, tmp_path):
     subprocess.run(["gcore", "-o", tmp_path / "core", str(child.pid)], check=True, capture_output=True)
     known = maps(child.pid)
@@ -171,7 +173,7 @@ def crash(tmp_path: Path) -> Path | None:
 def test_core_that_the_kernel_wrote(tmp_path):
     core = crash(tmp_path)
     if core is None:
-        pytest.skip("the kernel does not write cores into the working directory here")
+        pytest.skip("NOT TESTED: the kernel does not write cores into the working directory here")
     with open_image(core) as image:
         assert image.process.signal == 6
         assert image.missing == ()
@@ -195,13 +197,13 @@ public class Dump {
 """
 
 
-@pytest.mark.skipif(not shutil.which("java"), reason="needs a Java development kit")
+@pytest.mark.skipif(not shutil.which("java"), reason="NOT TESTED: needs a Java development kit")
 def test_heap_dump_of_a_real_virtual_machine(tmp_path):
     (tmp_path / "Dump.java").write_text(JAVA)
     command = ["java", tmp_path / "Dump.java", tmp_path / "heap.hprof"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        pytest.skip(f"this Java cannot run a source file: {done.stderr[:200]}")
+        pytest.skip(f"NOT TESTED: this Java cannot run a source file: {done.stderr[:200]}")
     with open_image(tmp_path / "heap.hprof") as image:
         assert image.format == "hprof"
         assert image.missing == image.warnings == ()

@@ -230,7 +230,9 @@ def test_pkcs12_that_asks_for_too_much_work_is_left() -> None:
     assert time.process_time() - began < 0.05
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl program writes the files")
+@pytest.mark.skipif(
+    shutil.which("openssl") is None, reason="NOT TESTED: the openssl program writes the files"
+)
 @pytest.mark.parametrize(
     "options", [[], ["-nomac", "-keypbe", "NONE", "-certpbe", "NONE"], ["-iter", "10000"]]
 )

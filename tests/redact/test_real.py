@@ -24,7 +24,7 @@ deep(20)
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not crash.has_debugger(), reason="gdb is not installed, or may not attach")
+@pytest.mark.skipif(not crash.has_debugger(), reason="NOT TESTED: gdb is not installed, or may not attach")
 @pytest.mark.parametrize("keep", [("stacks",), ("stacks", "files")])
 def test_backtraces_need_no_more_than_stacks(keep: tuple[str, ...], tmp_path: Path) -> None:
     target = crash.start([sys.executable, "-c", PROGRAM], tmp_path)

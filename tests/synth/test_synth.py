@@ -75,7 +75,7 @@ def test_memory_is_reproducible_and_planting_stays_inside():
         plant(memory, 9_997, b"abcd")
 
 
-@pytest.mark.skipif(not shutil.which("readelf"), reason="needs readelf (binutils)")
+@pytest.mark.skipif(not shutil.which("readelf"), reason="NOT TESTED: needs readelf (binutils)")
 @pytest.mark.parametrize(
     ("bits", "order", "machine", "extended"),
     [(64, "little", 62, False), (64, "little", 62, True), (32, "little", 3, False), (32, "big", 20, True)],

@@ -20,7 +20,8 @@ from .material import DUMP, World, sha256
 from .servers import SSHD, Sshd, ssh_server
 
 pytestmark = pytest.mark.skipif(
-    SSHD is None or shutil.which("ssh-keygen") is None, reason="the tests of SFTP need openssh-server"
+    SSHD is None or shutil.which("ssh-keygen") is None,
+    reason="NOT TESTED: the tests of SFTP need openssh-server",
 )
 LARGE = os.urandom(3 << 20)
 

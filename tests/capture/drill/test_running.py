@@ -162,7 +162,7 @@ class TestReal:
     def test_exclusion_flags(self, mode: str) -> None:
         shown = demo(mode)
         if shown.why_not is not None:
-            pytest.skip(shown.why_not)
+            pytest.skip(f"NOT TESTED: {shown.why_not}")
         [trial] = drill([shown], ways_named(["socket"]), kind="rsa").trials
         assert trial.residue is not None, trial
         assert trial.live is not None

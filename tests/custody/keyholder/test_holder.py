@@ -380,7 +380,7 @@ def test_files_that_cannot_be_used(path, tmp_path):
         KeyHolder.start(path, [PIN], **CHEAP)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may run a holder as another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root may run a holder as another user")
 def test_as_root_the_directory_is_the_holders_own(path, tmp_path):
     with pytest.raises(HolderFileError, match="belongs to root"):
         KeyHolder.create(tmp_path / "keys.sealed", [PIN], **CHEAP)

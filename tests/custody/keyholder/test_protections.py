@@ -23,7 +23,9 @@ from immure.custody.keyholder.errors import HolderError
 from .conftest import KIDS
 from .making import CHEAP, PIN, claims, rules
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can look into another user's process")
+as_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="NOT TESTED: only root can look into another user's process"
+)
 
 
 def status_of(pid: int) -> dict[str, str]:
@@ -65,7 +67,7 @@ def test_it_has_nothing_of_the_front_end(holder):
 @as_root
 def test_the_stacks_of_its_threads_are_in_secret_memory(holder):
     if holder.status()["protections"]["memory"] != "memfd_secret":
-        pytest.skip("this kernel has no memfd_secret")
+        pytest.skip("NOT TESTED: this kernel has no memfd_secret")
     ranges = []
     for line in Path(f"/proc/{holder.pid}/maps").read_text().splitlines():
         if "secretmem" in line:
@@ -82,7 +84,7 @@ def test_the_stacks_of_its_threads_are_in_secret_memory(holder):
 
 def gcore(pid: int, where: Path) -> Path | None:
     if shutil.which("gcore") is None:
-        pytest.skip("gcore is not installed; it comes with gdb")
+        pytest.skip("NOT TESTED: gcore is not installed; it comes with gdb")
     subprocess.run(["gcore", "-o", str(where / "g"), str(pid)], capture_output=True, timeout=120, check=False)
     made = where / f"g.{pid}"
     return made if made.exists() else None
@@ -91,7 +93,7 @@ def gcore(pid: int, where: Path) -> Path | None:
 @as_root
 def test_no_debugger_gets_in(holder, tmp_path):
     if holder.status()["protections"]["debuggers"] != "kept out by the guard":
-        pytest.skip("this machine does not let a process trace another")
+        pytest.skip("NOT TESTED: this machine does not let a process trace another")
     assert gcore(holder.pid, tmp_path) is None
     assert holder.sign_token("es", claims())
 
@@ -100,7 +102,7 @@ def test_who_kills_the_guard_kills_the_holder(path):
     with KeyHolder.create(path, [PIN], **CHEAP) as holder:
         tracer = int(status_of(holder.pid)["TracerPid"])
         if tracer == 0:
-            pytest.skip("this machine does not let a process trace another")
+            pytest.skip("NOT TESTED: this machine does not let a process trace another")
         assert status_of(tracer)["Name"] == "immure-guard"
         if os.geteuid() == 0:
             assert status_of(tracer)["Uid"] == status_of(holder.pid)["Uid"]
@@ -115,7 +117,7 @@ def test_who_kills_the_guard_kills_the_holder(path):
 def test_calls_that_are_filtered(holder):
     """The filter is the kernel's; what is tested is that it is on for every thread."""
     if holder.status()["protections"]["system_calls"] != "filtered":
-        pytest.skip("this kernel does not filter system calls")
+        pytest.skip("NOT TESTED: this kernel does not filter system calls")
     for name in os.listdir(f"/proc/{holder.pid}/task"):
         text = Path(f"/proc/{holder.pid}/task/{name}/status").read_text()
         assert re.search(r"Seccomp:\t2", text)
@@ -198,7 +200,7 @@ def test_no_piece_of_a_known_key_is_in_what_root_can_read(path, tmp_path, guard)
     """Keys whose numbers are known, under load; live memory, and a core by gcore where it gets in."""
     with KeyHolder.create(path, [PIN], **CHEAP, guard=guard) as holder:
         if holder.status()["protections"]["memory"] != "memfd_secret":
-            pytest.skip("this kernel has no memfd_secret")
+            pytest.skip("NOT TESTED: this kernel has no memfd_secret")
         for kind, algorithm in KINDS.items():
             source = files.write_key(tmp_path / kind, files.private_bytes(kind))
             holder.import_key(kind, rules(algorithm), source)
@@ -276,7 +278,7 @@ def picture(started: subprocess.Popen[bytes], way: str, tmp_path: Path) -> Path:
             (tmp_path / name for name in ("core", f"core.{started.pid}") if (tmp_path / name).exists()), None
         )
     if core is None:
-        pytest.skip(f"no core by {way} here (core_pattern, or a debugger that is not let in)")
+        pytest.skip(f"NOT TESTED: no core by {way} here (core_pattern, or a debugger that is not let in)")
     return core
 
 

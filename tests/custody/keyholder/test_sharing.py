@@ -71,7 +71,7 @@ def test_nonsense_on_one_connection_is_not_seen_on_another(shared):
         assert holder.sign_token("es", claims())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root can be another user")
 def test_another_user_is_not_let_in(shared):
     shared.parent.chmod(0o755)
     program = (

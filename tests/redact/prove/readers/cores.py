@@ -38,9 +38,9 @@ def take(name: str, directory: Path, way: str | None = None) -> RealCore:
     """The core of a stack of the drill, by the kernel, or by gdb where the kernel's setting is not ours."""
     stack = next(stack for stack in STACKS if stack.name == name)
     if lacking := stack.missing():
-        pytest.skip(f"{name}: missing {', '.join(lacking)}")
+        pytest.skip(f"NOT TESTED: {name}: missing {', '.join(lacking)}")
     if shutil.which("gdb") is None and way is None:
-        pytest.skip("gdb is not installed")
+        pytest.skip("NOT TESTED: gdb is not installed")
     if way is None:
         way = "core" if crash.has_kernel_cores() and not stack.refuses_core else "gcore"
     (taken,) = images.take(stack, directory, stack.kinds, ways=(way,))

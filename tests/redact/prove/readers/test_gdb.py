@@ -19,7 +19,7 @@ from ..material import erased, image
 from .cores import RealCore, take
 
 OPTIONS = ProveOptions(debugger_seconds=60)
-has_gdb = pytest.mark.skipif(shutil.which("gdb") is None, reason="gdb is not installed")
+has_gdb = pytest.mark.skipif(shutil.which("gdb") is None, reason="NOT TESTED: gdb is not installed")
 
 
 def inspected(original: bytes, redacted: bytes, spans: list[tuple[int, int]]) -> DebuggerPart:

@@ -13,7 +13,7 @@ from immure.synth import CoreThread, Module, build_minidump
 
 from ..material import erased, image
 
-pytest.importorskip("minidump", reason="the package minidump is not installed")
+pytest.importorskip("minidump", reason="NOT TESTED: the package minidump is not installed")
 
 STACK = 0x7FF0_0000
 THREAD = (100).to_bytes(4, "little") + bytes(12)
