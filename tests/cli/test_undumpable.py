@@ -80,9 +80,7 @@ def test_limit_is_zero_and_nobody_else_may_look(tmp_path: Path) -> None:
 def test_crash_of_a_scan_leaves_no_core(tmp_path: Path) -> None:
     pattern = CORE_PATTERN.read_text().strip()
     if "/" in pattern or "|" in pattern:
-        pytest.skip(
-            f"NOT TESTED: the kernel does not put cores into the working directory: core_pattern is {pattern!r}"
-        )
+        pytest.skip(f"NOT TESTED: core_pattern is {pattern!r}: cores do not come into the working directory")
     other = start(tmp_path, sys.executable, "-c", "input()")
     wait_until(lambda: b"input" in Path(f"/proc/{other.pid}/cmdline").read_bytes())
     crash(other)
