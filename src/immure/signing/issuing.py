@@ -137,7 +137,8 @@ class Mint:
 
     def id_token(self, issuer: Issuer, grant: Grant) -> Draft:
         """An ID token for the client (OpenID Connect Core, section 2). Its audience is the client, which is
-        none of the audiences that take access tokens; raises OutOfScopeError if it is one."""
+        none of the audiences that take access tokens; raises OutOfScopeError if it is one, or if the key may
+        not sign for this issuer and tenant."""
         claims: dict[str, Any] = {
             "iss": issuer.url,
             "sub": grant.subject,
@@ -146,6 +147,7 @@ class Mint:
         }
         more: dict[str, Any] = {}
         _add(more, tid=grant.tenant, sid=grant.session, auth_time=grant.authenticated, nonce=grant.nonce)
+        check_origin(issuer.scope, {**more, **claims})
         if grant.client in self._classes:
             raise OutOfScopeError("a client has the name of an audience")
         return _draft(issuer, "JWT", claims, more, grant, (issuer.id_seconds, None))
@@ -224,15 +226,24 @@ def check_scope(scope: KeyScope, classes: Mapping[str, str], claims: Mapping[str
     Raises:
         OutOfScopeError: another issuer, tenant or class of audience.
     """
+    check_origin(scope, claims)
+    named = claims["aud"]
+    for audience in (named,) if isinstance(named, str) else named:
+        if classes.get(audience) not in scope.audience_classes:
+            raise OutOfScopeError("the key may not sign for this audience")
+
+
+def check_origin(scope: KeyScope, claims: Mapping[str, Any]) -> None:
+    """The part of :func:`check_scope` that holds for ID tokens too: whose token it would be.
+
+    Raises:
+        OutOfScopeError: another issuer or tenant.
+    """
     if not scope.allows_issuer(claims["iss"]):
         raise OutOfScopeError("the key may not sign for this issuer")
     tenant = claims.get("tid")
     if scope.tenants and tenant not in scope.tenants:
         raise OutOfScopeError("the key may not sign for this tenant")
-    named = claims["aud"]
-    for audience in (named,) if isinstance(named, str) else named:
-        if classes.get(audience) not in scope.audience_classes:
-            raise OutOfScopeError("the key may not sign for this audience")
 
 
 def _add(claims: dict[str, Any], **more: Any) -> None:
