@@ -135,6 +135,16 @@ def test_the_pattern_is_put_back(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+_WANTS = """
+import time
+input()
+had = []
+for _ in range(1 << 12):
+    had.append(bytearray(1 << 20))
+    time.sleep(0.005)
+"""
+
+
 def test_out_of_memory() -> None:
     """Processes are held when there is no more memory, where cgroups can do that, and then somebody is
     killed."""
@@ -143,7 +153,8 @@ def test_out_of_memory() -> None:
             pytest.skip("NOT TESTED: no memory cgroup can be made here")
         try:
             other = subprocess.Popen(
-                [sys.executable, "-c", "input()\nx = [bytearray(1 << 20) for _ in range(1 << 10)]\ninput()"],
+                # it wants some all the time, so that it still does when the cage closes
+                [sys.executable, "-c", _WANTS],
                 stdin=subprocess.PIPE,
                 text=True,
             )
