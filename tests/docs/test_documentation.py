@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from itertools import groupby
 from pathlib import Path
 
 import pytest
 
-from docs import example_files
-from docs.blocks import ROOT, Block, blocks, execute, matches, pages
+from docs.blocks import ROOT, Block, matches, pages
+from docs.sessions import BLOCKS, run, sessions
 
-BLOCKS = [block for page in pages() for block in blocks(page)]
-SESSIONS = [(page, list(found)) for page, found in groupby(BLOCKS, key=lambda block: block.page)]
+PAGES = sessions(crashing=False)
 #: Blocks that are not executed. A new one needs a reason in the page, and a higher number here.
 NOT_EXECUTED = 15
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("examples")
-    example_files.make(directory)
-    return directory
-
-
-@pytest.mark.parametrize(("page", "found"), SESSIONS, ids=[page for page, _ in SESSIONS])
+@pytest.mark.parametrize(("page", "found"), PAGES, ids=[page for page, _ in PAGES])
 def test_the_blocks_of_a_page_do_what_it_says(
     page: str, found: list[Block], files: Path, tmp_path: Path
 ) -> None:
-    to_run = [block for block in found if block.not_executed is None]
-    if any("gcore" in block.text for block in to_run) and not _can_gcore():
-        pytest.skip(f"NOT TESTED: {page} needs gdb's gcore, and the permission to attach it to a process")
-    directory = tmp_path / "session"
-    shutil.copytree(files, directory)
-    for block in to_run:
-        execute(block, directory)
+    run(page, found, files, tmp_path / "session")
 
 
 def test_blocks_that_are_not_executed_are_counted() -> None:
@@ -77,10 +60,3 @@ def test_wildcards_in_expected_output() -> None:
 def _anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-def _can_gcore() -> bool:
-    if shutil.which("gcore") is None:
-        return False
-    scope = Path("/proc/sys/kernel/yama/ptrace_scope")
-    return os.geteuid() == 0 or not scope.exists() or scope.read_text().strip() == "0"
