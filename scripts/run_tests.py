@@ -92,7 +92,7 @@ def main() -> int:
 
 
 def jobs() -> list[Job]:
-    """One for each room; first the one that crashes programs, then the long ones, then those with most files."""
+    """One for each room: first what crashes programs, then the long ones, then those with most files."""
     made = [Job("cores", [f"tests/{name}" for name in CORES if (TESTS / name).exists()], 0)]
     rooms = []
     for path in sorted(TESTS.iterdir()):
