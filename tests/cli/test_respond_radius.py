@@ -13,6 +13,9 @@ import pytest
 from detections.turning import made
 from immure.cli.main import run as run_immure
 from immure.custody.generate import generate
+from immure.registry.opening import open_store
+from immure.response.incident import Incident
+from immure.response.notification.radius_in_force import radius_in_force
 from immure.response.report.formats import read_schema
 
 DAY = ("--from", "2026-11-01T00:00:00Z", "--to", "2026-11-01T07:00:00Z")
@@ -124,6 +127,26 @@ def test_nothing_seen(run: Run) -> None:
     whole = radius(run, *none, "--from", "2026-11-01T01:00:00Z", "--to", "2026-11-01T02:00:00Z")
     assert (whole.code, whole.out.splitlines()[-1]) == (0, "key another reached nobody")
     assert radius(run, *none, "--from", "2026-10-01", "--to", "2026-12-01").code == 3
+
+
+def test_a_key_that_was_found_by_its_thumbprint(run: Run) -> None:
+    """What tokens call it is in the registry; without one it is not asked for by a name that no log has."""
+    with open_store("day/keys.toml") as store:
+        [record] = [one for one in store.records() if one.kid == "consumer-1"]
+    finding = ("--kind", "key-in-dump", "--kid", record.thumbprint, "-q")
+    assert run("respond", "open", "t", *finding).code == 0
+    asked = ("respond", "blast-radius", "t", "--threads", "1", "-q", "--accepted", "day/accepted", *DAY)
+    alone = run(*asked)
+    assert (alone.code, len(alone.err.splitlines())) == (2, 1)
+    assert f"looks like a thumbprint, which no log has: {record.thumbprint}" in alone.err
+    assert not list(Path("t/work").glob("radius-*"))
+    assert run(*asked, "--kid", record.thumbprint).code in (0, 3)  # somebody says that it is the kid
+    found = run(*asked, "--registry", "day/keys.toml", "-f", "json")
+    assert found.code == 1
+    assert json.loads(found.out)["kid"] == "consumer-1"
+    force = radius_in_force(Incident.load(Path("t")))
+    assert force.radius.version == json.loads(found.out)["version"]
+    assert force.entry.kind == "correction"
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_opening(run: Run) -> None:
     [
         (("open", "i"), 2, "give --kind and --kid, or --finding"),
         (("open", "i", "--kind", "guess", "--kid", "k1"), 2, "no kind of finding"),
-        (("open", "i", "--finding", "none.json"), 2, "none.json: No such file"),
+        (("open", "i", "--finding", "none.json"), 2, "none.json: cannot be read: No such file"),
         (("open", "i", "--kind", "report", "--kid", "k1", "--key", "file:none"), 3, "none"),
         (("open", "i", "--kind", "report", "--kid", "k1", "--by", ""), 2, "named in a line"),
         (("status", "nowhere"), 3, "no incident"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from immure.auditlog import AuditLog, NoteKey, parse_vkey
 from immure.custody.signer import Signer
 from immure.errors import ImmureError
 from immure.response.bundle import export, log_key
-from immure.response.bundle_tar import TarBox, TarWriter
+from immure.response.bundle_tar import FolderBox, TarBox, TarWriter, copy_out
 from immure.response.bundle_verify import Verification, verify_bundle
 from immure.response.errors import BundleError
 from immure.response.evidence import Collector, Tsa
@@ -83,6 +84,60 @@ def test_a_bundle_that_holds(bundle: Path, full: Incident, public: NoteKey) -> N
 def test_equal_contents_give_equal_bytes(bundle: Path, full: Incident, key: Signer, tmp_path: Path) -> None:
     export(full, tmp_path / "again.tar", key=key, clock=Clock())
     assert (tmp_path / "again.tar").read_bytes() == bundle.read_bytes()
+
+
+def test_an_incident_that_goes_on_while_it_is_verified(
+    full: Incident, public: NoteKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is added between one file and the next is not counted yet; nothing was altered."""
+    pieces, asked = FolderBox.pieces, []
+
+    def adding(self: FolderBox, name: str) -> Iterator[bytes] | None:
+        found = pieces(self, name)
+        data = None if found is None else list(found)
+        if name.startswith("log/"):
+            asked.append(name)
+            full.add("fact", {"says": f"after {name}"}, actor="ann")
+        return None if data is None else iter(data)
+
+    count = len(full.entries())
+    monkeypatch.setattr(FolderBox, "pieces", adding)
+    found = verify_bundle(full.folder, key=public)
+    assert found.verdict == "holds"
+    assert asked[:2] == ["log/checkpoint", "log/entries.jsonl"]
+    assert f"{count:,} entries, signed by" in next(one.words for one in found.checks if one.what == "log")
+
+
+def test_a_log_is_not_taken_into_memory(full: Incident) -> None:
+    for _ in range(40):
+        full.add("fact", {"says": "x" * 200_000}, actor="ann")
+    size = (full.folder / "log" / "entries.jsonl").stat().st_size
+    box = FolderBox(full.folder)
+    tracemalloc.start()
+    try:
+        assert copy_out(box, "log/entries.jsonl", full.folder / "copy", most=1 << 30)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (full.folder / "copy").stat().st_size == size > 8_000_000
+    assert peak < size / 2
+    with pytest.raises(BundleError, match=r"entries\.jsonl is longer than 1,000,000 bytes"):
+        copy_out(box, "log/entries.jsonl", full.folder / "copy", most=1_000_000)
+    assert not copy_out(box, "log/none", full.folder / "copy", most=9)
+
+
+def test_more_files_than_are_read(
+    full: Incident, key: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bundle that could not be verified is not made."""
+    monkeypatch.setattr("immure.response.bundle.MOST_FILES", 4)
+    with pytest.raises(BundleError, match="name 1 files, and a bundle that is read has 4 at most"):
+        export(full, tmp_path / "many.tar", key=key)
+    assert not (tmp_path / "many.tar").exists()
+    monkeypatch.setattr("immure.response.bundle.MOST_FILES", 5)
+    monkeypatch.setattr("immure.response.bundle_tar.MOST_FILES", 5)
+    export(full, tmp_path / "many.tar", key=key)
+    assert len(TarBox(tmp_path / "many.tar").names()) == 4
 
 
 def test_without_a_key_it_is_incomplete(bundle: Path, full: Incident) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from auditlog.faults import Fault, hooked
+from auditlog.faults import Fault, Hook, hooked
 from immure.auditlog import parse_vkey
 from immure.custody.signer import Signer
 from immure.response.bundle import export, log_key
@@ -22,22 +22,33 @@ from immure.response.radius_record import keep_radius
 from response.house import Clock, in_child, opened
 
 HOWS = ("before", "after")
+#: At every call, which takes its time; and at every so-manieth.
+STRIDES = [pytest.param(1, marks=pytest.mark.drill), 4]
 
 
 def facts(incident: Incident) -> list[int]:
     return [int(str(one.body["number"])) for one in incident.entries() if "number" in one.body]
 
 
+def of_an_entry(at: int, how: str) -> Hook:
+    """Kills at a call; half way, at a write, as nothing else can be done by half."""
+    fault = Fault(at, how, kill=True)
+    if how != "half":
+        return fault
+    return lambda name, call, arguments: fault(name, call, arguments) if name == "pwrite" else call()
+
+
+@pytest.mark.parametrize("stride", STRIDES)
 @pytest.mark.parametrize("how", ["before", "half", "after"])
-def test_killed_at_any_call_of_an_entry(tmp_path: Path, key: Signer, how: str) -> None:
+def test_killed_at_any_call_of_an_entry(tmp_path: Path, key: Signer, how: str, stride: int) -> None:
     folder = opened(tmp_path / "incident", key).folder
-    done, idle = 0, 0
-    for at in count():
+    done, writes = 0, how == "half"
+    for at in count(0 if writes else HOWS.index(how), 1 if writes else stride):
         acknowledged = tmp_path / "acknowledged"
         acknowledged.unlink(missing_ok=True)
 
         def write(at: int = at, number: int = done, acknowledged: Path = acknowledged) -> None:
-            with hooked(Fault(at, how, kill=True)):
+            with hooked(of_an_entry(at, how)):
                 Incident.load(folder, key=key, clock=Clock()).add("fact", {"number": number}, actor="ann")
             acknowledged.touch()
 
@@ -46,17 +57,17 @@ def test_killed_at_any_call_of_an_entry(tmp_path: Path, key: Signer, how: str) -
         assert found in ([*range(done)], [*range(done + 1)])
         assert not acknowledged.exists() or len(found) == done + 1
         done = len(found)
-        idle = 0 if killed else idle + 1
-        if idle > (30 if how == "half" else 0):
+        if not killed:
             break
-    assert at > 20
+    assert at >= (2 if writes else 20)
     Incident.load(folder, key=key).add("fact", {"number": done}, actor="ann")
     assert facts(Incident.load(folder)) == [*range(done + 1)]
 
 
+@pytest.mark.parametrize("stride", STRIDES)
 @pytest.mark.parametrize("how", HOWS)
-def test_killed_at_any_call_of_opening(tmp_path: Path, key: Signer, how: str) -> None:
-    for at in count(HOWS.index(how), 3):
+def test_killed_at_any_call_of_opening(tmp_path: Path, key: Signer, how: str, stride: int) -> None:
+    for at in count(HOWS.index(how), 2 * stride):
         folder = tmp_path / f"incident-{at}"
 
         def work(at: int = at, folder: Path = folder) -> None:
@@ -71,15 +82,16 @@ def test_killed_at_any_call_of_opening(tmp_path: Path, key: Signer, how: str) ->
     assert at > 20
 
 
+@pytest.mark.parametrize("stride", STRIDES)
 @pytest.mark.parametrize("how", HOWS)
-def test_killed_at_any_call_of_the_work(tmp_path: Path, key: Signer, how: str) -> None:
+def test_killed_at_any_call_of_the_work(tmp_path: Path, key: Signer, how: str, stride: int) -> None:
     """Evidence, a radius, an export: whoever is killed does it again, and nothing is there twice.
 
-    Every fifth call is enough in a run of all tests: which ones differs with ``how``, and with what changes.
+    A few calls are enough in a run of all tests: which ones differs with ``how``, and with what changes.
     """
     (tmp_path / "access.log").write_text("line\n" * 1000)
     radius = BlastRadius("k1", "https://login.example", begin=1, end=2, step=60)
-    for at in count(HOWS.index(how), 5):
+    for at in count(HOWS.index(how), 3 * stride):
         folder = tmp_path / f"incident-{at}"
         opened(folder, key)
         bundle = tmp_path / f"bundle-{at}.tar"
@@ -112,7 +124,7 @@ def test_killed_at_any_call_of_the_work(tmp_path: Path, key: Signer, how: str) -
 def test_killed_at_any_time(tmp_path: Path, key: Signer) -> None:
     """Nobody chooses the moment."""
     folder = opened(tmp_path / "incident", key).folder
-    for turn in range(12):
+    for turn in range(6):
         begin = len(facts(Incident.load(folder)))
         read, write = os.pipe()
         child = os.fork()
@@ -125,7 +137,7 @@ def test_killed_at_any_time(tmp_path: Path, key: Signer) -> None:
             finally:
                 os._exit(1)
         os.close(write)
-        time.sleep(0.03 + 0.011 * turn)
+        time.sleep(0.02 + 0.02 * turn)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         with open(read, "rb") as stream:

@@ -225,6 +225,27 @@ def test_steps(incident: Incident, key: Signer) -> None:
     assert [(step, target) for step, target, _ in other.all()] == [("stop", "mail")]
 
 
+def test_steps_that_were_corrected(incident: Incident, key: Signer) -> None:
+    """What stands counts: words take an entry back; a correction with a state takes its place."""
+    steps = Steps(incident, "ann")
+    steps.begun("stop", "mail")
+    done = steps.done("stop", "mail")
+    other = steps.done("stop", "calendar")
+    assert steps.state("stop", "mail") == "done"
+    incident.add("correction", {"says": "it was not"}, actor="bo", corrects=done.sequence)
+    assert steps.state("stop", "mail") == "begun"
+    body = {"step": "stop", "target": "calendar", "state": "failed", "detail": "no answer"}
+    wrong = incident.add("correction", body, actor="bo", corrects=other.sequence)
+    assert steps.state("stop", "calendar") == "failed"
+    steps.done("stop", "calendar")
+    incident.add("correction", body, actor="bo", corrects=wrong.sequence)  # of what was before that
+    for one in (steps, Steps(Incident.load(incident.folder, key=key), "bo")):
+        assert (one.state("stop", "mail"), one.state("stop", "calendar")) == ("begun", "done")
+    only = steps.failed("wait", "nobody", "never")
+    incident.add("correction", {"says": "there is no such step"}, actor="bo", corrects=only.sequence)
+    assert steps.state("wait", "nobody") is None
+
+
 def test_many_write_at_once(incident: Incident, key: Signer) -> None:
     def write(name: str) -> None:
         mine = Incident.load(incident.folder, key=key, clock=Clock())

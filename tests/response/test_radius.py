@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 
 from immure.custody.signer import Signer
 from immure.response.errors import RadiusError
+from immure.response.finding import Finding
 from immure.response.incident import Incident
+from immure.response.notification.radius_in_force import has_radius, radius_in_force
 from immure.response.radius import (
     BlastRadius,
     Cell,
@@ -30,6 +33,7 @@ from immure.response.radius import (
 from immure.response.radius_json import parse_radius
 from immure.response.radius_record import keep_radius
 from immure.response.report.formats import read_schema, to_text
+from response.house import opened
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _TEXTS = st.lists(_TEXT, max_size=3).map(tuple)
@@ -65,20 +69,21 @@ RADII = st.builds(
     step=st.integers(1, 1 << 30),
     cells=st.lists(st.builds(Cell, _TEXT, _SECOND, _COUNT), max_size=3).map(tuple),
 )
+VALID = jsonschema.Draft202012Validator(read_schema())
 GAP = Interval(0, 60, "no log was kept")
 PLAIN = BlastRadius("k1", "https://login.example", begin=0, end=60, step=60, tenants=(
     TenantImpact("contoso", 2, ("ada",), (Mailbox("ada@c", ("m1",), (), 1),), (GAP,), 1, 2),))  # fmt: skip
 
 
 @given(RADII)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_what_is_written_is_read(radius: BlastRadius) -> None:
     text = to_text(radius)
     assert text.isascii()
     again = parse_radius(text.encode())
     assert again == radius
     assert again.version == radius.version
-    jsonschema.validate(json.loads(text), read_schema())
+    VALID.validate(json.loads(text))
 
 
 def test_the_schema_itself() -> None:
@@ -152,3 +157,35 @@ def test_a_radius_is_kept_once_and_corrected(incident: Incident, key: Signer) ->
     assert parse_radius(Path(incident.folder, str(second.body["file"])).read_bytes()) == other
     third = keep_radius(incident, BlastRadius("k2", PLAIN.issuer, step=60), actor="bo")
     assert third.kind == "fact"  # of another key
+
+
+THUMBPRINT = "T" * 43
+
+
+def by_thumbprint(folder: Path, key: Signer) -> Incident:
+    """An incident that was opened on a key of which only the thumbprint was known."""
+    return opened(folder, key, finding=Finding("key-in-dump", kid=THUMBPRINT, issuer=PLAIN.issuer))
+
+
+def test_the_radius_of_a_key_that_was_found_by_its_thumbprint(tmp_path: Path, key: Signer) -> None:
+    """The registry has said what tokens call it: letters, advisory and containment find it all the same."""
+    incident = by_thumbprint(tmp_path / "i", key)
+    found = replace(PLAIN, thumbprint=THUMBPRINT)
+    entry = keep_radius(incident, found, actor="ann")
+    assert (entry.body["kid"], entry.body["thumbprint"]) == ("k1", THUMBPRINT)
+    assert has_radius(incident.entries(), incident.opened.kid)
+    assert radius_in_force(incident).radius == found
+    later = keep_radius(incident, replace(found, step=3600), actor="bo")
+    assert later.corrects == entry.sequence
+    assert radius_in_force(incident).entry == later
+    keep_radius(incident, BlastRadius("k2", PLAIN.issuer, thumbprint="U" * 43), actor="bo")
+    assert radius_in_force(incident).entry == later  # that one is of another key
+
+
+def test_a_radius_that_does_not_say_its_thumbprint_is_corrected(tmp_path: Path, key: Signer) -> None:
+    incident = by_thumbprint(tmp_path / "i", key)
+    found = replace(PLAIN, thumbprint=THUMBPRINT)
+    old = incident.add("fact", {"radius": found.version, "kid": "k1"}, actor="ann")
+    assert not has_radius(incident.entries(), THUMBPRINT)
+    assert keep_radius(incident, found, actor="ann").corrects == old.sequence
+    assert radius_in_force(incident).radius == found

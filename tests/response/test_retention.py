@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from detections.turning import made
+from immure.ledger.opening import open_ledger
 from immure.ledger.retention import Keeping
+from immure.ledger.row import Issued
+from immure.ledger.store import Standing
 from immure.response.errors import FormError, ResponseError
 from immure.response.retention import LogSource, judge
 from immure.response.retention_file import Place, checked, parse_plan, read_plan
@@ -43,6 +47,13 @@ def ago(days: float) -> datetime:
         ({"oldest": 425, "began": 2000}, "unknown", 1, "425 days are there"),
         ({"oldest": 400, "began": 2000}, "gap", 26, "only 400 days"),
         ({"keeps": 180, "oldest": 179, "began": 2000}, "gap", 246, "is kept for 180 days"),
+        # one that is empty shows nothing, whatever is configured
+        ({"looked": True, "keeps": 900}, "unknown", 426, "is empty, and nobody says since when"),
+        ({"looked": True, "keeps": 180}, "gap", 246, "is kept for 180 days"),
+        ({"looked": True, "keeps": 900, "began": 400}, "gap", 426, "is empty, though it began 400 days ago"),
+        ({"looked": True, "began": 400}, "gap", 426, "is empty, though it began 400 days ago"),
+        ({"looked": True, "keeps": 900, "began": 1}, "kept", 0, "is kept for 900 days, 0 are there"),
+        ({"looked": True, "began": 1}, "unknown", 426, "0 days are there"),
     ],
 )
 def test_what_is_kept(source: dict[str, float], verdict: str, gap: float, words: str) -> None:
@@ -58,6 +69,13 @@ def test_what_is_kept(source: dict[str, float], verdict: str, gap: float, words:
     assert words in found.words
 
 
+def test_what_is_configured_alone() -> None:
+    """Without the time it is not asked what is there."""
+    for oldest in (None, ago(3)):
+        log = LogSource("mail", timedelta(days=900), oldest, ago(400), looked=True)
+        assert judge(log, NEED).words == "is kept for 900 days"
+
+
 def test_what_is_there(tmp_path: Path) -> None:
     scenario = made("quiet", 1, tmp_path / "day")
     first = min(use.time for use in scenario.uses)
@@ -67,7 +85,7 @@ def test_what_is_there(tmp_path: Path) -> None:
     assert abs(log.oldest.timestamp() - first) < 1
     issued = checked(LogSource("b"), Place(ledger=str(tmp_path / "day" / "ledger.db")))
     assert issued.oldest is not None
-    assert abs(issued.oldest.timestamp() - first) < 3600  # of the issuer of which the least is there
+    assert abs(issued.oldest.timestamp() - first) < 3600  # the first row of all
     (tmp_path / "empty").mkdir()
     empty = checked(LogSource("c"), Place(path=tmp_path / "empty"))
     assert (empty.oldest, empty.looked) == (None, True)
@@ -75,6 +93,50 @@ def test_what_is_there(tmp_path: Path) -> None:
         checked(LogSource("d"), Place(path=tmp_path / "nowhere"))
     with pytest.raises(ResponseError, match="log e: "):
         checked(LogSource("e"), Place(ledger=str(tmp_path / "nowhere.db")))
+
+
+def test_what_a_ledger_of_several_issuers_has(tmp_path: Path) -> None:
+    """Whole since its first row: that another issuer began later is no loss. What was pruned is."""
+    place = str(tmp_path / "ledger.db")
+    with open_ledger(place, create=True) as store:
+        for issuer, age in (("https://old.example", 500), ("https://new.example", 10)):
+            issued = int(ago(age).timestamp())
+            store.append([Issued(bytes(16), issuer, "k1", issued, issued + 60)])
+    found = checked(LogSource("issued"), Place(ledger=place))
+    assert found.oldest == ago(500)
+    assert judge(replace(found, keeps=timedelta(days=900), began=ago(500)), NEED, NOW).verdict == "kept"
+
+
+class _Pruned:
+    """Issuers of a ledger, and up to when the rows of one were pruned."""
+
+    def __init__(self, *standings: Standing) -> None:
+        self._standings = standings
+
+    def __enter__(self) -> _Pruned:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def standings(self) -> tuple[Standing, ...]:
+        return self._standings
+
+    def rows(self, issuer: str, first: int, last: int) -> list[tuple[int, Issued]]:
+        return [(1, Issued(bytes(16), issuer, "k1", int(ago(500).timestamp()), 1 << 33))]
+
+
+@pytest.mark.parametrize(
+    ("pruned", "oldest"), [((), 500), ((0,), 500), ((100,), 100), ((0, 700, 100), 100), ((700,), 700)]
+)
+def test_a_ledger_that_was_pruned(
+    monkeypatch: pytest.MonkeyPatch, pruned: tuple[int, ...], oldest: int
+) -> None:
+    """Days up to which the rows of other issuers were pruned; 0: none of them."""
+    others = [Standing(f"i{days}", 9, 9, 1, 9, int(ago(days).timestamp()) if days else 0) for days in pruned]
+    first = [] if pruned == (700,) else [Standing("whole", 9, 9, 1, 9)]
+    monkeypatch.setattr("immure.ledger.opening.open_ledger", lambda place: _Pruned(*first, *others))
+    assert checked(LogSource("issued"), Place(ledger="x")).oldest == ago(oldest)
 
 
 def test_a_plan(tmp_path: Path) -> None:

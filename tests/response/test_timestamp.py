@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -157,3 +161,46 @@ def test_foreign_bytes(data: bytes) -> None:
 def test_big_evidence_is_not_read_into_memory(tmp_path: Path) -> None:
     """The query is made of a digest: its length does not depend on what was hashed."""
     assert len(query(os.urandom(32), nonce=1)) == len(query(DIGEST, nonce=2)) < 100
+
+
+@contextmanager
+def dripping(answer: bytes, pause: float) -> Iterator[int]:
+    """A server that takes a connection, and gives its answer byte by byte; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            with server.accept()[0] as connection, suppress(OSError):
+                for byte in answer:
+                    connection.sendall(bytes([byte]))
+                    time.sleep(pause)
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+    thread.join(5)
+
+
+def test_an_authority_that_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However short each wait is: all together an answer may take so long and no longer."""
+    monkeypatch.setattr("immure.response.timestamp.SECONDS", 0.4)
+    with dripping(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200, 0.02) as port:
+        begun = time.monotonic()
+        with pytest.raises(TimestampError, match=r"no answer: no answer within 0\.4 s"):
+            fetch_stamp(f"http://127.0.0.1:{port}/tsr", DIGEST)
+        assert time.monotonic() - begun < 3
+
+
+def test_an_authority_is_asked_over_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most are: their answers are signed. No query with a secret in it comes into an error."""
+    asked: list[str] = []
+
+    def nobody(host: str, *_: object, **__: object) -> list[object]:
+        asked.append(host)
+        raise socket.gaierror("unknown")
+
+    monkeypatch.setattr("socket.getaddrinfo", nobody)
+    for scheme in ("http", "HTTP", "https"):
+        with pytest.raises(TimestampError, match="its host name cannot be resolved") as raised:
+            fetch_stamp(f"{scheme}://tsa.example/tsr?key=hunter2", DIGEST)
+        assert "hunter2" not in str(raised.value)
+    assert asked == ["tsa.example"] * 3

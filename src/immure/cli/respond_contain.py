@@ -17,7 +17,7 @@ from immure.errors import UsageError
 
 if TYPE_CHECKING:
     from immure.response.containment.running import Line
-    from immure.response.containment.settings import Containment
+    from immure.response.containment.settings import Containment, DenyListSettings
     from immure.response.incident import Incident
 
 _EPILOG = """
@@ -31,11 +31,13 @@ Examples:
   immure respond contain incident -c contain.toml --by ann --key file:incident.key
   immure respond contain incident -c contain.toml --key file:incident.key --only push,deliver
   immure respond contain incident -c contain.toml --key file:incident.key --again events,deliver
+  immure respond contain --first-list -c contain.toml
   immure respond contain --renew -c contain.toml
 
 \b
 Exit codes:
-  0    all steps are done; for --dry-run: the plan was printed; for --renew: the list is everywhere
+  0    all steps are done; for --dry-run: the plan was printed; for --renew and --first-list: the
+       list is everywhere
   2    it cannot be done as it was asked for: settings, an unknown step, a key that the registry does not have
   3    a step failed, or the record cannot be written; run it again
   130  interrupted
@@ -51,8 +53,10 @@ Exit codes:
               help="Do these steps once more, though they were done.")  # fmt: skip
 @click.option("--renew", is_flag=True,
               help="Sign the deny-list anew as it is, and push it, so that it does not run out.")  # fmt: skip
+@click.option("--first-list", "first", is_flag=True,
+              help="Sign a list with no key on it, and push it, where there was never one.")  # fmt: skip
 @click.option("--key", "uri", metavar="URI", envvar="IMMURE_INCIDENT_KEY", show_envvar=True,
-              help="The incident's key, Ed25519; not for --dry-run and --renew.")  # fmt: skip
+              help="The incident's key, Ed25519; not for --dry-run, --renew and --first-list.")  # fmt: skip
 @BY
 @FORMAT
 @QUIET
@@ -63,6 +67,7 @@ def contain(
     only: str,
     again: str,
     renew: bool,
+    first: bool,
     uri: str | None,
     actor: str,
     form: str,
@@ -77,8 +82,10 @@ def contain(
     from immure.response.containment.settings_file import read_containment
 
     settings = read_containment(config)
-    if renew:
-        return _renew(settings, form, quiet=quiet)
+    if renew and first:
+        raise UsageError("--renew or --first-list, not both")
+    if renew or first:
+        return _renew(settings, form, first=first, quiet=quiet)
     if folder is None:
         raise UsageError("INCIDENT is needed")
     names, more = _names(only), _names(again)
@@ -141,15 +148,17 @@ def _carry_out(
     return ExitCode.CLEAN if outcome.is_done else ExitCode.INCOMPLETE
 
 
-def _renew(settings: Containment, form: str, *, quiet: bool) -> int:
+def _renew(settings: Containment, form: str, *, first: bool, quiet: bool) -> int:
     from immure.errors import ImmureError
     from immure.response.containment.list_steps import publisher_of, push_list
     from immure.response.containment.publisher import copy_list
 
     if settings.deny_list is None:
         raise UsageError("the settings have no deny_list")
+    if first:
+        _check_first(settings.deny_list)
     with publisher_of(settings.deny_list) as publisher:
-        text, made = publisher.renew()
+        text, made = publisher.begin() if first else publisher.renew()
     failed: dict[str, str] = {}
     parties = [one for one in settings.parties.values() if one.push]
     work: list[tuple[str, Callable[[], object]]] = [
@@ -168,6 +177,16 @@ def _renew(settings: Containment, form: str, *, quiet: bool) -> int:
     elif not quiet:
         click.echo(f"list {made.sequence}: {len(made.keys)} keys, in {len(work) - len(failed)} places")
     return ExitCode.INCOMPLETE if failed else ExitCode.CLEAN
+
+
+def _check_first(settings: DenyListSettings) -> None:
+    """Raises UsageError if a copy shows that there was a list before: an empty one would take its place."""
+    from immure.response.containment.publisher import FILE
+
+    for path in settings.copies:
+        if path.exists():
+            words = f"there is a list already; if {settings.directory / FILE} was lost, put this one there"
+            raise UsageError(words, path=str(path))
 
 
 def _plain(line: Line) -> dict[str, str]:

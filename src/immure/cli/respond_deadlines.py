@@ -98,7 +98,7 @@ def deadlines(
         with writing(folder, uri, quiet) as incident:
             for rule in chosen:
                 counts = None if rule.after else _origin(incident, origin)
-                begin(incident, rule, origin=counts, since=_moment("--since", since), actor=actor, now=now)
+                begin(incident, rule, origin=counts, since=_moment("--since", since), actor=actor)
             for state, names in (("met", met), ("void", void)):
                 for name in names:
                     end(incident, name, state=state, at=ended, reference=reference, actor=actor, now=now)

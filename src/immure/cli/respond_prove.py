@@ -72,7 +72,7 @@ def prove(folder: Path, config: str, seconds: float, uri: str, actor: str, form:
 
 
 def _print(proof: Proof, form: str, *, quiet: bool) -> None:
-    from immure.clock import to_rfc3339
+    from immure.response.moments import to_text
     from immure.scanning.report.words import visible
 
     if form == "json":
@@ -87,12 +87,8 @@ def _print(proof: Proof, form: str, *, quiet: bool) -> None:
     if not proof.seen:
         click.echo("the settings name no relying party: nothing was shown")
     elif proof.refused_at is not None:
-        from datetime import UTC, datetime
-
-        moment = datetime.fromtimestamp(int(proof.refused_at), UTC)
-        click.echo(
-            f"all {len(proof.seen)} relying parties refuse {visible(proof.kid)} since {to_rfc3339(moment)}"
-        )
+        since = to_text(int(proof.refused_at))
+        click.echo(f"all {len(proof.seen)} relying parties refuse {visible(proof.kid)} since {since}")
     else:
         click.echo(
             f"{len(proof.holding)} of {len(proof.seen)} relying parties were not seen to refuse the key"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path)
+#: The base64url of a SHA-256, as RFC 7638 has it.
+_THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _PROBE = "https://immure.example/schemas/probe-report-1.json"
 
 _OPTIONS = [
@@ -76,7 +79,8 @@ def radius_settings(finding: Finding, given: dict[str, Any], now: int) -> Radius
         now: seconds since 1970.
 
     Raises:
-        UsageError: they cannot be so.
+        UsageError: they cannot be so, or the key is named by its thumbprint and there is no registry to ask
+            what it is called in tokens.
     """
     from immure.response.radius_logs import records_of
     from immure.response.radius_settings import RadiusSettings
@@ -92,6 +96,11 @@ def radius_settings(finding: Finding, given: dict[str, Any], now: int) -> Radius
         if record is None:
             words = f"the registry has no key {kid[:80]!a}, or several: give --issuer, or no --registry"
             raise UsageError(words, path=given["registry"])
+    elif given["kid"] is None and _THUMBPRINT.fullmatch(kid):
+        raise UsageError(
+            f"the incident names its key by what looks like a thumbprint, which no log has: {kid}; give"
+            " --registry, or --kid with the same if its issuer's key set calls it so"
+        )
     # not this second: the same logs are to give the same radius, or each run would be a correction
     end = (now // 86_400 + 1) * 86_400 if given["end"] is None else moment_of(given["end"], "--to")
     begin = None if given["begin"] is None else moment_of(given["begin"], "--from")

@@ -26,7 +26,7 @@ from immure.custody.note_signer import NoteSigner
 from immure.custody.signer import Signer
 from immure.errors import ImmureError
 from immure.files import replacing
-from immure.response.bundle_tar import TarWriter
+from immure.response.bundle_tar import MOST_FILES, TarWriter
 from immure.response.errors import BundleError
 from immure.response.evidence import Tsa
 from immure.response.incident import LOG, Incident
@@ -39,6 +39,8 @@ SCHEMA_ID: Final = "https://immure.example/schemas/incident-bundle-1.json"
 TOP: Final = "incident"
 MANIFEST: Final = "manifest.json"
 STAMP: Final = "checkpoint.tsr"
+#: Files of a bundle besides those that entries name: manifest, checkpoint, entries and timestamp.
+_OWN_FILES: Final = 4
 #: The longest log that a bundle holds.
 MOST_LOG: Final = 1 << 30
 
@@ -65,7 +67,8 @@ def export(
         The manifest.
 
     Raises:
-        BundleError: a file that an entry names is not there, or is another one; or nothing can be written.
+        BundleError: a file that an entry names is not there, or is another one; there are more than a bundle
+            may have; or nothing can be written.
         TimestampError: the authority gives none.
     """
     with _explained(target), exclusive(incident.folder / "lock"):
@@ -73,6 +76,9 @@ def export(
         entries = incident.entries()
         lines = _log_bytes(incident, len(entries))
         named = named_files(entries)
+    if len(named) + _OWN_FILES > MOST_FILES:
+        words = f"the entries name {len(named):,} files, and a bundle that is read has {MOST_FILES:,} at most"
+        raise BundleError(words, path=str(incident.folder))
     stamp = None
     if tsa is not None:
         stamp, _ = fetch_stamp(tsa.url, hashlib.sha256(checkpoint).digest(), roots=tsa.roots)

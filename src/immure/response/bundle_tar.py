@@ -14,13 +14,28 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 from immure.response.errors import BundleError
 
 MOST_FILES: Final = 100_000
 _BLOCK: Final = 512
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*", re.ASCII)
+
+
+class Box(Protocol):
+    """Files by name."""
+
+    path: str
+
+    def names(self) -> tuple[str, ...]:
+        """All of them."""
+
+    def pieces(self, name: str) -> Iterator[bytes] | None:
+        """The bytes of one; None if it is not there."""
+
+    def close(self) -> None:
+        """Let go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +123,23 @@ class FolderBox:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def copy_out(box: Box, name: str, target: Path, *, most: int) -> bool:
+    """Copy a file out of a box, piece by piece; whether it is there.
+
+    Raises:
+        BundleError: it cannot be read, or is longer than ``most`` bytes.
+    """
+    pieces = box.pieces(name)
+    if pieces is None:
+        return False
+    with target.open("wb") as stream:
+        for piece in pieces:
+            stream.write(piece)
+            if stream.tell() > most:
+                raise BundleError(f"{name} is longer than {most:,} bytes", path=box.path)
+    return True
 
 
 class TarWriter:

@@ -9,17 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from immure.auditlog import AuditLog, Checkpoint, NoteKey, parse_checkpoint, parse_vkey, verify_log
 from immure.auditlog.storage import CHECKPOINT, ENTRIES
 from immure.clock import to_rfc3339
 from immure.errors import LogError
 from immure.response.bundle import MANIFEST, MOST_LOG, SCHEMA_ID, STAMP, TOP
-from immure.response.bundle_tar import FolderBox, TarBox
+from immure.response.bundle_tar import Box, FolderBox, TarBox, copy_out
 from immure.response.errors import BundleError, IncidentError, TimestampError
 from immure.response.incident import LOG
 from immure.response.lines import from_log
@@ -33,21 +33,6 @@ if TYPE_CHECKING:
 Result = Literal["holds", "altered", "not checked", "elsewhere"]
 REPORT_SCHEMA: Final = "https://immure.example/schemas/incident-verification-1.json"
 _MOST_SMALL: Final = 1 << 20
-
-
-class Box(Protocol):
-    """Files by name."""
-
-    path: str
-
-    def names(self) -> tuple[str, ...]:
-        """All of them."""
-
-    def pieces(self, name: str) -> Iterator[bytes] | None:
-        """The bytes of one; None if it is not there."""
-
-    def close(self) -> None:
-        """Let go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +162,13 @@ class _Checker:
         return data
 
     def _log(self, key: NoteKey | bytes | None) -> tuple[Entry, ...]:
-        """The timeline, if the log holds."""
+        """The timeline, if the log holds. The checkpoint is copied first: whoever adds to an incident
+        meanwhile writes the entry before the checkpoint that counts it."""
         with tempfile.TemporaryDirectory(prefix="immure-verify-") as aside:
-            for name in (ENTRIES, CHECKPOINT):
-                data = self._small(f"{LOG}/{name}", MOST_LOG)
-                if data is None:
+            for name, most in ((CHECKPOINT, _MOST_SMALL), (ENTRIES, MOST_LOG)):
+                if not copy_out(self._box, f"{self._top}{LOG}/{name}", Path(aside, name), most=most):
                     self._say("log", "altered", f"there is no {name}")
                     return ()
-                Path(aside, name).write_bytes(data)
             try:
                 return self._replayed(Path(aside), key)
             except (LogError, IncidentError) as error:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from immure.clock import to_rfc3339
 from immure.errors import VaultError
-from immure.files import replacing, write_whole
+from immure.files import replacing, sync_directory, write_whole
 from immure.response.errors import EvidenceError, FormError
 from immure.response.incident import EVIDENCE, Incident
 from immure.response.timeline import Entry, JsonValue, standing
@@ -131,7 +131,7 @@ class Collector:
                 size = copy.tell()
             target = folder / file_name(name, digest.hexdigest())
             os.replace(first, target)
-            _sync(folder)
+            sync_directory(folder)
         return _facts(digest.hexdigest(), size, target)
 
     def _sealed(self, path: Path, name: str) -> dict[str, JsonValue]:
@@ -220,12 +220,6 @@ def _check_key_set(path: Path) -> None:
 
     with _explained(str(path)), _regular(path) as stream:
         check_snapshot(stream.read(MOST_KEYS + 1), str(path))
-
-
-def _sync(folder: Path) -> None:
-    from immure.files import sync_directory
-
-    sync_directory(folder)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from immure.response.errors import FormError
 from immure.response.finding import Finding
+from immure.toml_file import read_bounded
 
 _DETECT: Final = "https://immure.example/schemas/detect-1.json"
 _SCAN: Final = "https://immure.example/schemas/scan-report-1.json"
@@ -26,12 +27,7 @@ def read_finding(path: Path, *, most: int = 256 << 20, kid: str | None = None) -
     Raises:
         FormError: it cannot be read, is no such report, or has no such finding.
     """
-    name = str(path)
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(most + 1)
-    except OSError as error:
-        raise FormError(error.strerror or str(error), path=name) from error
+    name, data = read_bounded(path, most, FormError)
     if len(data) > most:
         raise FormError(f"a report of more than {most:,} bytes", path=name)
     try:

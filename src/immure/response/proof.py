@@ -23,7 +23,7 @@ from immure.response.containment.settings import Party
 from immure.response.containment.witness import forget
 from immure.response.incident import Incident
 from immure.response.proof_asking import Seen, ask
-from immure.response.proof_logs import accepted_since, reconcile_again
+from immure.response.proof_logs import RowsOfKey, accepted_since, reconcile_again
 from immure.response.steps import Steps
 from immure.response.timeline import JsonValue
 
@@ -43,6 +43,7 @@ class Proof:
         seen: by relying party, in the order of the settings.
         forged: tokens that were accepted after the containment and never issued; None if nobody looked.
         why: what the reconciliation says, or why there is none.
+        reconciles: whether the settings ask for it: then a proof without it does not hold.
     """
 
     issuer: str
@@ -50,6 +51,7 @@ class Proof:
     seen: tuple[Seen, ...]
     forged: int | None = None
     why: str = ""
+    reconciles: bool = False
 
     @property
     def holding(self) -> tuple[Seen, ...]:
@@ -63,8 +65,10 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Whether all were seen to refuse, and nothing contradicts it."""
-        return bool(self.seen) and not self.holding and not self.forged
+        """Whether all were seen to refuse, and nothing contradicts it: neither a forged token, nor a
+        comparison with the ledger that was to be made and failed."""
+        looked = self.forged is not None or not self.reconciles
+        return bool(self.seen) and not self.holding and looked and not self.forged
 
     @property
     def refused_at(self) -> float | None:
@@ -133,9 +137,10 @@ class Prover:
             self._sleep(min(pause, left))
             pause = min(2 * pause, _LONGEST)
         scene = self._scene
-        ordered = tuple(self._with_log(seen[name]) for name in scene.settings.parties)
+        ordered = self._with_logs(seen)
         forged, why = reconcile_again(scene, scene.work / "reconcile", since=scene.since())
-        return Proof(scene.issuer, scene.kid, ordered, forged, why)
+        reconciles = scene.settings.reconcile is not None
+        return Proof(scene.issuer, scene.kid, ordered, forged, why, reconciles)
 
     def _look(self, parties: Sequence[Party]) -> list[Seen]:
         if len(parties) == 1:
@@ -150,20 +155,34 @@ class Prover:
         words = "it was seen to refuse a token of the key, which is deleted since"
         return Seen(party.name, "refuses", words, float(before))
 
-    def _with_log(self, seen: Seen) -> Seen:
-        party = self._scene.settings.parties[seen.party]
-        if party.accepted is None:
-            return seen
+    def _with_logs(self, seen: Mapping[str, Seen]) -> tuple[Seen, ...]:
+        """What was seen of all, and what their logs say of it."""
+        parties = self._scene.settings.parties
+        found = {name: seen[name] for name in parties}
+        if all(party.accepted is None for party in parties.values()):
+            return tuple(found.values())
         try:
-            logged = accepted_since(
-                party.accepted, self._scene.issuer, self._scene.kid, since=seen.at, party=party.logged_as
-            )
+            rows = RowsOfKey.of(self._scene)
         except ImmureError as error:
-            return replace(seen, verdict="cannot tell", why=f"its log cannot be read: {error}"[:500])
-        if seen.verdict == "refuses" and logged.count:
-            words = f"its log has {logged.count} tokens of the key that were accepted since it refused one"
-            return replace(seen, verdict="accepts", why=words, logged=logged)
-        return replace(seen, logged=logged)
+            words = f"which rows of its log are of the key cannot be told: {error}"[:500]
+            for name, party in parties.items():
+                if party.accepted is not None:
+                    found[name] = replace(found[name], verdict="cannot tell", why=words)
+            return tuple(found.values())
+        return tuple(_with_log(found[name], party, rows) for name, party in parties.items())
+
+
+def _with_log(seen: Seen, party: Party, rows: RowsOfKey) -> Seen:
+    if party.accepted is None:
+        return seen
+    try:
+        logged = accepted_since(party.accepted, rows, since=seen.at, party=party.logged_as)
+    except ImmureError as error:
+        return replace(seen, verdict="cannot tell", why=f"its log cannot be read: {error}"[:500])
+    if seen.verdict == "refuses" and logged.count:
+        words = f"its log has {logged.count} tokens of the key that were accepted since it refused one"
+        return replace(seen, verdict="accepts", why=words, logged=logged)
+    return replace(seen, logged=logged)
 
 
 def seen_before(incident: Incident) -> dict[str, int]:

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from immure.errors import ImmureError
+from immure.registry.opening import open_store
+from immure.registry.scope import KeyScope
 from immure.response.containment.action import Scene
 from immure.response.timeline import JsonValue
+from immure.tokens.acceptance.decision import Decision
 from immure.tokens.acceptance.reader import read_decisions
 
 _LIBRARIES: Final = ("duckdb", "msgspec", "pyarrow", "yaml")
@@ -39,11 +42,45 @@ class Logged:
         return {"accepted_since": self.count, "last_accepted": last, "refused_since": self.refused}
 
 
-def accepted_since(log: Path, issuer: str, kid: str, *, since: float, party: str = "") -> Logged:
+@dataclass(frozen=True, slots=True)
+class RowsOfKey:
+    """Which rows of a log are of a key.
+
+    A thumbprint decides, where a row has one: somebody has checked the signature then. Without it the kid
+    does, unless the issuer of the token has another key under that kid. Otherwise the issuer that a token
+    names does not matter: that a key signed for one that it must not sign for is what happened in 2023.
+
+    Attributes:
+        kid, thumbprint: of the key.
+        others: what other keys under that kid may sign for.
+    """
+
+    kid: str
+    thumbprint: str
+    others: tuple[KeyScope, ...] = ()
+
+    @classmethod
+    def of(cls, scene: Scene) -> RowsOfKey:
+        """For the key of an incident; raises RegistryError."""
+        with open_store(scene.settings.registry) as store:
+            records = [one for one in store.records() if one.kid == scene.kid]
+        others = (one.scope for one in records if one.thumbprint != scene.thumbprint)
+        return cls(scene.kid, scene.thumbprint, tuple(one for one in others if one is not None))
+
+    def has(self, row: Decision) -> bool:
+        """Whether a row is of the key."""
+        if row.thumbprint:
+            return row.thumbprint == self.thumbprint
+        issuer = row.issuer
+        return row.kid == self.kid and not (issuer and any(one.allows_issuer(issuer) for one in self.others))
+
+
+def accepted_since(log: Path, rows: RowsOfKey, *, since: float, party: str = "") -> Logged:
     """What the log of a relying party says of a key.
 
     Args:
         log: directory of it, or a segment.
+        rows: which rows are of the key.
         since: seconds since 1970.
         party: only rows of this relying party; "" takes all.
 
@@ -53,7 +90,7 @@ def accepted_since(log: Path, issuer: str, kid: str, *, since: float, party: str
     count = refused = 0
     last: float | None = None
     for row in read_decisions(log, notice=lambda _: None):
-        if (row.issuer, row.kid) != (issuer, kid) or (party and row.relying_party != party):
+        if not rows.has(row) or (party and row.relying_party != party):
             continue
         if row.verdict == "accepted":
             count += row.time > since
@@ -76,8 +113,10 @@ def reconcile_again(scene: Scene, room: Path, *, since: int) -> tuple[int | None
     """
     settings = scene.settings.reconcile
     logs = sorted({one.accepted for one in scene.settings.parties.values() if one.accepted is not None})
-    if settings is None or not logs:
+    if settings is None:
         return None, ""
+    if not logs:
+        return None, "not compared with the ledger: no relying party has a log of acceptances (accepted)"
     if any(find_spec(name) is None for name in _LIBRARIES):
         return None, "not compared with the ledger: immure[detect] is not installed"
     try:
@@ -93,7 +132,6 @@ def _compared(scene: Scene, room: Path, logs: Sequence[Path], since: int) -> tup
     from immure.detections.rule_files import built_in
     from immure.detections.settings import Input, LedgerInput, Settings
     from immure.detections.state import State
-    from immure.registry.opening import open_store
 
     given = scene.settings.reconcile
     assert given is not None  # noqa: S101 - the caller has seen to it

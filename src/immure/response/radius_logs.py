@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,13 +18,18 @@ from immure.response.radius_settings import Known
 
 #: The one rule that is asked: whose verdicts are kept.
 _RULE = "token-forged"
-_COUNTED = (
-    "not yet known",
-    "rows of the ledger were lost",
-    "nobody can tell",
-    "no ledger (--issued)",
-    "were not understood",
-    "more findings of",
+#: What a run of detection says it has counted, whole: whatever else it says has the name of a file in it.
+_COUNTED = re.compile(
+    "|".join(
+        (
+            r"[0-9,]+ acceptances are from after the watermark: not yet known",
+            r"[0-9,]+ acceptances are from a time of which rows of the ledger were lost",
+            r"of [0-9,]+ acceptances nobody can tell: no ledger of their issuer, no digest, or no time",
+            r"[0-9,]+ acceptances, and no ledger \(--issued\)",
+            r"[0-9,]+ records were not understood",
+            r"[0-9,]+ more findings of [a-z0-9.-]+ are not shown",
+        )
+    )
 )
 
 
@@ -84,7 +90,7 @@ def state_of(directory: Path) -> State:
 def is_counted(words: str) -> bool:
     """Whether the radius says something itself that a run of detection found missing: by tenant, and with the
     time."""
-    return any(one in words for one in _COUNTED)
+    return _COUNTED.fullmatch(words) is not None
 
 
 def _lost(state: State) -> dict[str, int]:

@@ -66,24 +66,34 @@ def judge(source: LogSource, need: Keeping, now: datetime | None = None) -> Judg
         now: for what is really there; without it only what is configured is asked.
     """
     wanted = need.total
-    span = None if now is None or source.oldest is None else now - source.oldest
+    span = None if now is None else _span(source, now)
     if span is not None and source.began is not None and now is not None:
         lost = _lost(source, span, now - source.began, wanted)
         if lost is not None:
             return lost
+    if source.keeps is not None and source.keeps < wanted:
+        words = f"is kept for {days(source.keeps)} days, and {days(wanted)} are needed"
+        return Judged(source, "gap", wanted - source.keeps, words)
+    if now is not None and source.looked and span is None:
+        words = "is empty, and nobody says since when there should be records (began)"
+        return Judged(source, "unknown", wanted, f"{words}; {days(wanted)} days are needed")
     if source.keeps is not None:
-        if source.keeps < wanted:
-            words = f"is kept for {days(source.keeps)} days, and {days(wanted)} are needed"
-            return Judged(source, "gap", wanted - source.keeps, words)
         seen = "" if span is None else f", {days(span)} are there"
         return Judged(source, "kept", timedelta(0), f"is kept for {days(source.keeps)} days{seen}")
-    if span is not None and span >= wanted:
-        return Judged(source, "kept", timedelta(0), f"{days(span)} days are there")
     if span is None:
-        words = "is empty" if source.looked else "nothing says for how long it is kept"
-        return Judged(source, "unknown", wanted, f"{words}, and {days(wanted)} days are needed")
+        words = f"nothing says for how long it is kept, and {days(wanted)} days are needed"
+        return Judged(source, "unknown", wanted, words)
+    if span >= wanted:
+        return Judged(source, "kept", timedelta(0), f"{days(span)} days are there")
     words = f"{days(span)} days are there, and nothing says that {days(wanted)} will be kept"
     return Judged(source, "unknown", wanted - span, words)
+
+
+def _span(source: LogSource, now: datetime) -> timedelta | None:
+    """How far back what is there goes; None if nobody knows. One that has begun and is empty goes nowhere."""
+    if source.oldest is not None:
+        return now - source.oldest
+    return timedelta(0) if source.looked and source.began is not None else None
 
 
 def _lost(source: LogSource, span: timedelta, age: timedelta, wanted: timedelta) -> Judged | None:
@@ -91,7 +101,8 @@ def _lost(source: LogSource, span: timedelta, age: timedelta, wanted: timedelta)
     should = min(age, wanted, wanted if source.keeps is None else source.keeps)
     if span + SLACK >= should:
         return None
-    words = f"only {days(span)} days are there, though it began {days(age)} days ago"
+    there = f"only {days(span)} days are there" if source.oldest is not None else "is empty"
+    words = f"{there}, though it began {days(age)} days ago"
     return Judged(source, "gap", wanted - span, words)
 
 

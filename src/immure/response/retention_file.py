@@ -141,18 +141,20 @@ def _known(table: Mapping[str, Any], names: set[str], what: str) -> None:
 
 
 def _oldest_row(place: str) -> datetime | None:
-    """From when on a ledger is whole: what was pruned is not there, otherwise its first row is."""
+    """From when on a ledger is whole: since the latest pruning of an issuer's rows, or else since the first
+    row of all. An issuer that began later than another has lost nothing."""
     from immure.ledger.opening import open_ledger
 
-    oldest = []
+    pruned, first = [], []
     with open_ledger(place) as store:
         for one in store.standings():
             if one.forgotten:
-                oldest.append(one.forgotten)
+                pruned.append(one.forgotten)
             elif one.last:
-                first = next(iter(store.rows(one.issuer, 1, 1)), None)
-                oldest += [] if first is None else [first[1].issued_at]
-    return datetime.fromtimestamp(max(oldest), UTC) if oldest else None
+                row = next(iter(store.rows(one.issuer, 1, 1)), None)
+                first += [] if row is None else [row[1].issued_at]
+    oldest = max(pruned) if pruned else min(first, default=None)
+    return None if oldest is None else datetime.fromtimestamp(oldest, UTC)
 
 
 def _oldest_record(path: Path, kind: str) -> datetime | None:

@@ -3,15 +3,17 @@
 A step is done *for* a target: a relying party, a tenant, a receiver. Whoever carries steps out writes
 ``begun`` before it acts and ``done`` after; a step that was begun and not ended is one of which nobody knows
 whether it happened, so that what it does must be idempotent, or be asked for at the other side.
+
+What counts is what stands: a ``done`` that somebody has corrected was not done, and is begun again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from immure.response.incident import Incident
-from immure.response.timeline import Entry, JsonValue
+from immure.response.timeline import Entry, JsonValue, standing
 
 STATES: Final = ("begun", "done", "failed")
 
@@ -64,8 +66,19 @@ class Steps:
 
     def _catch_up(self) -> None:
         entries = self._incident.entries()
-        for entry in entries[self._read :]:
-            if entry.kind == "step" and entry.body.get("state") in STATES:
+        new = entries[self._read :]
+        self._read = len(entries)
+        if any(entry.corrects is not None for entry in new):
+            self._last.clear()  # what was taken back may have been the newest of its step
+            new = tuple(sorted(standing(entries, "step"), key=lambda entry: _place(entry, entries)))
+        for entry in new:
+            if (entry.kind == "step" or entry.corrects is not None) and entry.body.get("state") in STATES:
                 place = (str(entry.body.get("step", "")), str(entry.body.get("target", "")))
                 self._last[place] = entry
-        self._read = len(entries)
+
+
+def _place(entry: Entry, entries: Sequence[Entry]) -> int:
+    """Where an entry counts: in the place of what it corrects (which is before it), and so on."""
+    while entry.corrects is not None:
+        entry = entries[entry.corrects]
+    return entry.sequence

@@ -8,9 +8,7 @@ The digest is the SHA-256 of the file itself, so that ``openssl ts -verify -data
 
 from __future__ import annotations
 
-import http.client
 import secrets
-import ssl
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +19,10 @@ from urllib.parse import urlsplit
 
 from immure.errors import UsageError
 from immure.keymaterial.der import encode, integer, octets, sequence
+from immure.keymaterial.sources_http import is_loopback_url
 from immure.response.errors import TimestampError
+from immure.response.events.errors import SendError
+from immure.response.events.http import Sender
 from immure.response.stamp_order import in_order
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 MOST_ANSWER: Final = 64 << 10
 MOST_CERTIFICATES: Final = 256 << 10
 SECONDS: Final = 20.0
+_OK: Final = 200
 _SHA256: Final = "2.16.840.1.101.3.4.2.1"
 #: ``SEQUENCE { OBJECT IDENTIFIER sha-256, NULL }``
 _ALGORITHM: Final = bytes.fromhex("300d06096086480165030402010500")
@@ -173,27 +175,21 @@ def _words(response: Any) -> str:
 
 
 def _post(url: str, body: bytes) -> bytes:
-    """The answer to a POST, with no redirect followed, bounded in size and, per step, in time."""
+    """The answer to a POST, with no redirect followed, bounded in size and, all together, in time."""
     try:
         parts = urlsplit(url)
-        port, host = parts.port, parts.hostname
+        _ = parts.port
     except ValueError as error:
         raise UsageError("is not a valid URL", path=url) from error
-    if parts.scheme not in ("http", "https") or not host or parts.username is not None or not url.isascii():
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
         raise UsageError("the URL of a timestamp authority is http://… or https://…", path=url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    more: dict[str, Any] = {"context": ssl.create_default_context()} if parts.scheme == "https" else {}
-    connection = kind(host, port, timeout=SECONDS, **more)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if not url.isascii():
+        raise UsageError("is not a valid URL", path=url)
+    sender = Sender(True, is_loopback_url(url), seconds=SECONDS, plain=True, most=MOST_ANSWER)
     try:
-        connection.request("POST", target, body, {"Content-Type": "application/timestamp-query"})
-        response = connection.getresponse()
-        data = response.read(MOST_ANSWER + 1)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise TimestampError(f"no answer: {words}", path=url) from error
-    finally:
-        connection.close()
-    if response.status != http.client.OK:
-        raise TimestampError(f"answered with {response.status}", path=url)
-    return data
+        answer = sender.send(url, body, {"Content-Type": "application/timestamp-query"})
+    except SendError as error:
+        raise TimestampError(f"no answer: {error.reason}", path=error.path) from error
+    if answer.status != _OK:
+        raise TimestampError(f"answered with {answer.status}", path=url)
+    return answer.body

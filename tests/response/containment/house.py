@@ -151,7 +151,7 @@ command = {fetch}
 audience = "{mail}"
 push = "http://127.0.0.1:{introspection}/deny-list"
 accepted = "mail/accepted"
-seconds = 2
+seconds = 10
 [relying_parties.mail.probe]
 url = "http://127.0.0.1:{introspection}/introspect"
 introspection = true
@@ -163,7 +163,7 @@ secret_file = "client.secret"
 [relying_parties.calendar]
 audience = "{calendar}"
 push = "http://127.0.0.1:{calendar_port}/deny-list"
-seconds = 2
+seconds = 10
 [relying_parties.calendar.probe]
 url = "http://127.0.0.1:{calendar_port}/today"
 [relying_parties.calendar.witness]

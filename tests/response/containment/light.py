@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,14 +48,14 @@ copies = ["copy.jwt"]
 issuer = "{events}"
 key = "file:deny.key"
 store = "events.db"
-seconds = 1
+seconds = 5
 [events.streams.partner]
 endpoint = "{receiver}"
 [caches.edge]
 command = ["/bin/sh", "-c", "echo x >> caches.txt"]
 [relying_parties.mail]
 push = "http://127.0.0.1:{port}/deny-list"
-seconds = 1
+seconds = 5
 """
 
 
@@ -65,6 +65,8 @@ class Light:
     receiver: OtherReceiver
     guard: DenyListGuard
     number: int = 0
+    #: ``events`` or ``caches``: what has less time than a file of settings can give it.
+    hurry: str = ""
 
     @property
     def config(self) -> Path:
@@ -72,7 +74,12 @@ class Light:
 
     @property
     def settings(self) -> Containment:
-        return read_containment(self.config)
+        found = read_containment(self.config)
+        if self.hurry == "events" and found.events is not None:
+            return replace(found, events=replace(found.events, seconds=0.2))
+        if self.hurry == "caches":
+            return replace(found, caches={"edge": replace(found.caches["edge"], seconds=0.2)})
+        return found
 
     @property
     def key(self) -> str:

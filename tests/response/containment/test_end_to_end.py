@@ -21,8 +21,8 @@ def house(tmp_path: Path) -> Iterator[Contained]:
 
 
 def test_by_the_command_line(house: Contained) -> None:
-    """Renewed beforehand, opened, planned, contained, proved; a second time changes nothing."""
-    immure("respond", "contain", "--renew", "-c", house.config)
+    """A first list beforehand, opened, planned, contained, proved; a second time changes nothing."""
+    immure("respond", "contain", "--first-list", "-c", house.config)
     first = house.list_at("calendar")
     assert first is not None
     kid, tokens = house.signs(), {"mail": house.token(), "calendar": house.token("agenda")}

@@ -19,8 +19,7 @@ HOUR = 3600
 
 
 def start(incident: Incident, name: str, origin: int | None = 0, since: int | None = None) -> Any:
-    now = incident.entries()[-1].at
-    return begin(incident, presets()[name], origin=origin, since=since, actor="ann", now=now)
+    return begin(incident, presets()[name], origin=origin, since=since, actor="ann")
 
 
 def stop(incident: Incident, name: str, at: int, *, state: str = "met", now: int | None = None) -> Any:
@@ -158,7 +157,7 @@ def test_they_stand_in_the_order_in_which_they_are_due(incident: Incident) -> No
         start(incident, name)
     stop(incident, "nis2-early-warning", incident.entries()[0].at + 60)
     names = [one.rule.id for one in deadlines_of(incident.entries(), incident.entries()[0].at)]
-    assert names == ["gdpr-33", "sec-8k", "nis2-early-warning"] or names[-1] == "nis2-early-warning"
+    assert names == ["gdpr-33", "sec-8k", "nis2-early-warning"]  # what is met comes last
 
 
 def test_the_report_is_of_its_form(incident: Incident) -> None:

@@ -25,8 +25,15 @@ from immure.response.events.kinds import (
     key_compromise,
     session_revoked,
 )
-from immure.response.events.set_token import jti_of, parse_event, sign_compact, sign_event, verify_event
-from immure.response.events.subjects import check_subject, matches
+from immure.response.events.set_token import (
+    jti_of,
+    parse_event,
+    parse_kept,
+    sign_compact,
+    sign_event,
+    verify_event,
+)
+from immure.response.events.subjects import Subjects, check_subject, matches
 from immure.tokens.keyset import KeySet
 
 ISSUER, MAIL, NOW = "https://login.example/", "https://mail.example", 1790000000
@@ -250,3 +257,30 @@ def test_matching() -> None:
     assert not matches(COMPLEX, other)
     assert not matches(COMPLEX, {"format": "complex", "device": COMPLEX["tenant"]})
     assert not matches(COMPLEX, COMPLEX["user"])
+
+
+_SIMPLE = st.builds(
+    lambda name, text: {"format": "opaque", name: text}, st.sampled_from(["id", "x"]), st.text(max_size=1)
+)
+_PARTS = st.dictionaries(st.sampled_from(["user", "tenant", "device"]), _SIMPLE, min_size=1, max_size=3)
+_SUBJECTS = _SIMPLE | _PARTS.map(lambda parts: {"format": "complex", **parts})
+
+
+@given(st.lists(_SUBJECTS, max_size=6), _SUBJECTS)
+def test_many_subjects_are_as_each_of_them(wanted: list[dict[str, Any]], found: dict[str, Any]) -> None:
+    assert Subjects(wanted).match(found) == any(matches(one, found) for one in wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "parts"),
+        ("a.b", "parts"),
+        ("e30.%%%.e30", "token-base64: payload"),
+        ("e30.e30.e30", "holds not exactly one event"),
+        ("e30." + "A" * (64 << 10) + ".e30", "bytes"),
+    ],
+)
+def test_what_was_kept_is_no_event(text: str, words: str) -> None:
+    with pytest.raises(EventFormError, match=words):
+        parse_kept(text)

@@ -8,7 +8,6 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +18,23 @@ from immure.custody import Signer, open_signer
 from immure.custody.generate import generate
 from immure.errors import ImmureError
 from immure.response.events.errors import EventStoreError, SendError
-from immure.response.events.http import Sender
+from immure.response.events.http import Answer, Sender
 from immure.response.events.inbox import Inbox
 from immure.response.events.kinds import (
     ISSUER_KEY_COMPROMISE,
     SESSION_REVOKED,
-    STREAM_UPDATED,
     VERIFICATION,
     key_compromise,
     session_revoked,
 )
 from immure.response.events.outbox import Outbox
+from immure.response.events.polling import poll
 from immure.response.events.pushing import push
 from immure.response.events.receiver import PushReceiver
 from immure.response.events.set_token import Received
 from immure.response.events.store import EventStore
 from immure.response.events.streams import POLL, PUSH, Stream
+from immure.response.events.subjects import issuer_subject
 from immure.response.events.transmitter import Transmitter
 from immure.tokens.keyset import KeySet
 from response.events.others import OtherReceiver, receiving, serving
@@ -116,7 +116,7 @@ def test_a_receiver_that_misbehaves(outbox: Outbox, how: int | str, waits: bool,
             assert len(receiver.bodies) == 1  # the others are not tried where one is not taken
         else:
             assert (done.delivered, done.refused, done.waiting, done.problem) == (0, 2, 0, "")
-            assert {why for _, why in outbox.store.refusals("mail")} == {words}
+            assert {one.detail for one in outbox.store.refused("mail")} == {words}
         first = receiver.bodies[0]
         receiver.misbehave, receiver.bodies[:] = 0, []
         receiver.released.set()
@@ -372,17 +372,16 @@ def test_our_receiver(tmp_path: Path, outbox: Outbox) -> None:
 
 def test_our_receiver_polls(tmp_path: Path, transmitter: tuple[str, Outbox]) -> None:
     base, outbox = transmitter
-    poll = call("POST", f"{base}/stream", {}).json()["delivery"]["endpoint_url"]
-    name = poll.rpartition("/")[2]
-    for number in range(250):
-        outbox.emit(session_revoked(ISSUER, f"user-{number}", at=AT))
+    place = call("POST", f"{base}/stream", {}).json()["delivery"]["endpoint_url"]
+    name = place.rpartition("/")[2]
+    outbox.emit_all(session_revoked(ISSUER, f"user-{number}", at=AT) for number in range(120))
     outbox.store.put(name, {"broken": "no token"}, AT)
     taken = inbox(tmp_path, outbox)
-    assert taken.poll(poll, SENDER, authorization=HEADER["Authorization"]) == 250
-    assert taken.poll(poll, SENDER, authorization=HEADER["Authorization"]) == 0
-    assert outbox.store.counts(name) == {"waiting": 0, "delivered": 250, "refused": 1}
+    assert taken.poll(place, SENDER, authorization=HEADER["Authorization"]) == 120
+    assert taken.poll(place, SENDER, authorization=HEADER["Authorization"]) == 0
+    assert outbox.store.counts(name) == {"waiting": 0, "delivered": 120, "refused": 1}
     with pytest.raises(SendError, match="401"):
-        taken.poll(poll, SENDER)
+        taken.poll(place, SENDER)
     taken.close()
 
 
@@ -407,14 +406,74 @@ def test_what_is_done_about_an_event_is_not_forgotten(tmp_path: Path, outbox: Ou
     second.close()
 
 
-def test_stream_updated(outbox: Outbox) -> None:
-    stream = Stream("mail", "mail", MAIL)
-    outbox.store.put_stream(stream)
-    outbox.tell_status(stream, "disabled", "the receiver is gone", "1")
-    [one] = outbox.store.waiting("mail", 9)
-    said = OtherReceiver(jwks(outbox.signer), ISSUER, MAIL).opened(one.text)
-    assert said["events"] == {STREAM_UPDATED: {"status": "disabled", "reason": "the receiver is gone"}}
-    assert abs(said["iat"] - datetime.now(UTC).timestamp()) < 60
+def test_what_was_taken_outlives_the_key_that_signed_it(tmp_path: Path, outbox: Outbox) -> None:
+    """Killed before it was seen to, and the transmitter has another key by the time that somebody looks."""
+    first = inbox(tmp_path, outbox, heed=_never)
+    outbox.store.put_stream(Stream("mail", "mail", MAIL))
+    outbox.emit(session_revoked(ISSUER, "ada", at=AT, cause="incident"))
+    [waiting] = outbox.store.waiting("mail", 9)
+    with pytest.raises(ImmureError, match="not now"):
+        first.take(waiting.text)
+    first.close()
+    heard: list[Received] = []
+    others = KeySet((), "the transmitter's, without the key")
+    second = Inbox(tmp_path / "inbox.db", others, issuer=ISSUER, audience=MAIL, heed=heard.append)
+    assert second.catch_up() == 1
+    assert [(one.jti, one.kind, one.subject["sub"], one.cause) for one in heard] == [
+        (waiting.jti, SESSION_REVOKED, "ada", "incident")
+    ]
+    second.close()
+
+
+def _never(_: Received) -> None:
+    raise ImmureError("not now")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(401, b""), "HTTP status 401"),
+        (Answer(200, b"{"), "the answer "),
+        (Answer(200, b"{}"), "the answer has no sets"),
+        (Answer(200, b'{"sets": {"a": 1}}'), "the answer has no sets"),
+    ],
+)
+def test_a_secret_in_the_url_is_not_in_the_error(
+    answer: Answer, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Sender, "send", lambda *_, **__: answer)
+    with pytest.raises(SendError) as raised:
+        poll("https://ssf.example/poll/1?key=hunter2", Sender())
+    assert str(raised.value).startswith(f"https://ssf.example/poll/1: {words}")
+    assert "hunter2" not in str(raised.value)
+
+
+def test_refusals_are_read_page_by_page(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("immure.response.events.store._PAGE", 2)
+    outbox.store.put_stream(Stream("mail", "mail", MAIL))
+    outbox.store.put("mail", {f"j{number}": f"text {number}" for number in range(6)}, AT)
+    for number in (0, 1, 3, 4, 5):
+        outbox.store.settle("mail", f"j{number}", "refused", f"words {number}")
+    found = [(one.jti, one.text, one.detail) for one in outbox.store.refused("mail")]
+    assert found == [(f"j{number}", f"text {number}", f"words {number}") for number in (0, 1, 3, 4, 5)]
+
+
+def test_who_is_left_out_is_asked_once(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once for each stream and batch, however many events there are."""
+    for name in ("mail", "calendar"):
+        outbox.store.put_stream(Stream(name, name, MAIL))
+    outbox.store.exclude("mail", issuer_subject(ISSUER, "user-7"))
+    asked: list[str] = []
+    unwanted = EventStore.unwanted
+
+    def counted(self: EventStore, name: str) -> Any:
+        asked.append(name)
+        return unwanted(self, name)
+
+    monkeypatch.setattr(EventStore, "unwanted", counted)
+    events = [session_revoked(ISSUER, f"user-{number}", at=AT) for number in range(20)]
+    assert outbox.emit_all(events) == 39
+    assert asked == ["calendar", "mail"]
 
 
 FILES: list[tuple[str, bytes | None]] = [

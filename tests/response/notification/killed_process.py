@@ -1,11 +1,11 @@
 """Sends letters and kills itself at a given step; a process of its own, so that no test goes with it.
 
-    python -m response.notification.killed_process TEMPLATE COPIES KEY PORT
+    python -m response.notification.killed_process TEMPLATE COPIES KEY PORT EVERY
 
-For each step there is: a copy of the incident TEMPLATE, a process that is killed at that step, and one that
-goes on. After each it writes a line and waits for one, so that the test can look at what came. Steps are
-what can be seen from outside: before and after each entry of the timeline, each name that appears, and each
-letter.
+For each step, or each so-manieth, there is: a copy of the incident TEMPLATE, a process that is killed at that
+step, and one that goes on. After each it writes a line and waits for one, so that the test can look at what
+came. Steps are what can be seen from outside: before and after each entry of the timeline, each name that
+appears, and each letter.
 """
 
 from __future__ import annotations
@@ -94,13 +94,14 @@ def child(folder: Path, key: str, port: int, last: int | None) -> bool:
     return status == 0
 
 
-def main(template: Path, copies: Path, key: str, port: int) -> None:
+def main(template: Path, copies: Path, key: str, port: int, every: int) -> None:
+    os.fsync = lambda handle: None  # as in conftest.py: a kill takes nothing of what the kernel has
     work(shutil.copytree(template, copies / "0"), key, port, None)  # loads all that a process needs
     print(0, 0, flush=True)
     sys.stdin.readline()
-    number, ended = 0, False
+    number, ended = 1 - every, False
     while not ended:
-        number += 1
+        number += every
         folder = copies / str(number)
         shutil.copytree(template, folder)
         ended = child(folder, key, port, number)
@@ -111,4 +112,4 @@ def main(template: Path, copies: Path, key: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))

@@ -7,8 +7,9 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import pytest
 
@@ -21,7 +22,32 @@ from immure.secret import Secret
 from response.notification.conftest import Open
 from response.notification.making import FABRIKAM, prepared, settings
 
-Talk = Callable[[socket.socket], None]
+
+@dataclass(frozen=True)
+class Talk:
+    """Greets with the first answer, gives the others to one command each, and ends with ``then``."""
+
+    answers: tuple[bytes, ...]
+    then: bytes
+    hang: bool
+
+    def __call__(self, link: socket.socket) -> None:
+        link.settimeout(10)
+        for number, answer in enumerate(self.answers):
+            if number:
+                link.recv(1 << 16)
+            link.sendall(answer)
+        if self.then:
+            link.recv(1 << 16)
+            for _ in range(400):
+                link.sendall(self.then * 10_000)
+        if self.hang:
+            time.sleep(5)
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for it."""
+        return 0.3 if self.hang else 2.0
 
 
 @contextmanager
@@ -46,22 +72,8 @@ def server(talk: Talk) -> Iterator[int]:
 
 
 def says(*answers: bytes, then: bytes = b"", hang: bool = False) -> Talk:
-    """Greets with the first answer, gives the others to one command each, and ends with ``then``."""
-
-    def talk(link: socket.socket) -> None:
-        link.settimeout(10)
-        for number, answer in enumerate(answers):
-            if number:
-                link.recv(1 << 16)
-            link.sendall(answer)
-        if then:
-            link.recv(1 << 16)
-            for _ in range(400):
-                link.sendall(then * 10_000)
-        if hang:
-            time.sleep(5)
-
-    return talk
+    """See :class:`Talk`."""
+    return Talk(answers, then, hang)
 
 
 OPEN = (b"220 x ESMTP\r\n", b"250 x\r\n")
@@ -98,7 +110,7 @@ RCPT = (*OPEN, b"250 ok\r\n", b"250 ok\r\n")
 def test_smtp(open_incident: Open, talk: Talk, state: State) -> None:
     incident = open_incident(FABRIKAM)
     with server(talk) as port:
-        smtp = Smtp("127.0.0.1", port, "none", seconds=1)
+        smtp = Smtp("127.0.0.1", port, "none", seconds=talk.patience)
         given = settings(smtp=smtp, pace=Pace(attempts=1))
         prepared(incident, given)
         begun = time.monotonic()
@@ -132,7 +144,9 @@ def test_webhook(talk: Talk, state: str) -> None:
 
     marked = []
     with server(talk) as port:
-        courier = WebhookCourier(Hooks(allow_loopback=True, seconds=1), "a", Secret(bytes(32)), lambda: 0)
+        courier = WebhookCourier(
+            Hooks(allow_loopback=True, seconds=talk.patience), "a", Secret(bytes(32)), lambda: 0
+        )
         begun = time.monotonic()
         outcome: Outcome = asyncio.run(
             courier.carry(f"http://127.0.0.1:{port}/", b"{}", lambda: marked.append(1))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from immure.response.notification.history import State
 from immure.response.notification.sending import send_letters
 from mail.postfix import postfix
@@ -12,6 +14,7 @@ from response.notification.making import CONTOSO, FABRIKAM, prepared, settings
 from servers.program import directory
 
 
+@pytest.mark.drill  # it takes Postfix seconds to start and to stop
 def test_postfix_takes_them(open_incident: Open, tmp_path: Path) -> None:
     incident = open_incident(CONTOSO, FABRIKAM)
     with directory(readable=True) as base, postfix(base, "maximal_queue_lifetime = 0") as port:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,6 +88,15 @@ def test_to_its_end(house: Light, book: Playbook) -> None:
         assert other.is_over
         notes = [one.body for one in incident.entries() if one.body.get("step") == "play.mine"]
     assert notes[0]["detail"] == {"outcome": "yes", "note": "seen by two"}
+
+
+def test_a_command_is_pasted_as_it_is_meant(house: Light, book: Playbook) -> None:
+    """What a token calls its key comes into a line that people paste into a shell."""
+    made = house.open("named", kid="k; rm -rf ~ {issuer}", issuer="")
+    folder = made.rename(made.with_name("it's here"))
+    one = Player(book, Incident.load(folder), None, actor="ann", config="a b.toml")
+    words = one.lines()[0].words.partition("$ ")[2]
+    assert shlex.split(words) == ["immure", "scan", str(folder), "k; rm -rf ~ {issuer}", "", "a b.toml"]
 
 
 def test_the_other_way(house: Light, book: Playbook) -> None:

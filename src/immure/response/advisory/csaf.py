@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
-from immure.clock import to_rfc3339
 from immure.response.advisory.content import Content
 from immure.response.advisory.revisions import Revision
+from immure.response.moments import to_text
 from immure.scanning.report import tool
 
 CATEGORY: Final = "csaf_security_incident_response"
@@ -61,11 +60,6 @@ def correction_words(revision: Revision) -> str:
     return " ".join(parts)
 
 
-def moment(seconds: int) -> str:
-    """Seconds since 1970 as RFC 3339."""
-    return to_rfc3339(datetime.fromtimestamp(seconds, UTC))
-
-
 def _said(one: Any) -> str:
     return f'"{one["text"]}" ({one["confidence"]}).'
 
@@ -94,15 +88,15 @@ def _references(content: Content) -> list[dict[str, str]]:
 def _tracking(content: Content, revisions: Sequence[Revision]) -> dict[str, Any]:
     last = revisions[-1]
     return {
-        "current_release_date": moment(last.at),
+        "current_release_date": to_text(last.at),
         "generator": {
-            "date": moment(last.at),
+            "date": to_text(last.at),
             "engine": {"name": tool.NAME, "version": tool.version()},
         },
         "id": content.draft.id,
-        "initial_release_date": moment(revisions[0].at),
+        "initial_release_date": to_text(revisions[0].at),
         "revision_history": [
-            {"date": moment(one.at), "number": str(one.number), "summary": one.words} for one in revisions
+            {"date": to_text(one.at), "number": str(one.number), "summary": one.words} for one in revisions
         ],
         "status": content.draft.status,
         "version": str(last.number),

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from immure.response.advisory.content import Content
-from immure.response.advisory.csaf import moment, notes
+from immure.response.advisory.csaf import notes
 from immure.response.advisory.revisions import Revision
+from immure.response.moments import to_text
 from immure.scanning.report.markup import Markup, element, facts, page_head, table
 from immure.scanning.report.style import STYLE
 from immure.scanning.report.words import visible
@@ -40,8 +41,8 @@ def _facts(content: Content, revisions: Sequence[Revision]) -> list[tuple[str, s
     return [
         ("Advisory", draft.id),
         ("Version", f"{last.number} ({draft.status})"),
-        ("First published", moment(revisions[0].at)),
-        ("This version", moment(last.at)),
+        ("First published", to_text(revisions[0].at)),
+        ("This version", to_text(last.at)),
         ("Distribution", f"TLP:{draft.tlp.upper()}"),
         (
             "Publisher",
@@ -66,7 +67,7 @@ def _markdown(content: Content, revisions: Sequence[Revision]) -> Iterator[str]:
         yield f"- {_escaped(reference.summary)}: <{reference.url}>"
     yield "\n## Revision history\n\n| Version | Date | |\n|---|---|---|"
     for revision in revisions:
-        yield f"| {revision.number} | {moment(revision.at)} | {_escaped(revision.words)} |"
+        yield f"| {revision.number} | {to_text(revision.at)} | {_escaped(revision.words)} |"
 
 
 def _main(content: Content, revisions: Sequence[Revision]) -> Iterator[Markup]:
@@ -85,7 +86,7 @@ def _main(content: Content, revisions: Sequence[Revision]) -> Iterator[Markup]:
         *(element("li", f"{one.summary}: ", element("a", one.url, href=one.url)) for one in draft.references),
     )
     yield element("h3", "Revision history")
-    history = [(str(one.number), moment(one.at), one.words) for one in revisions]
+    history = [(str(one.number), to_text(one.at), one.words) for one in revisions]
     yield table(("Version", "Date", "Summary"), history, "Revision history")
 
 

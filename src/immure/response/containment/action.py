@@ -33,6 +33,7 @@ class Scene:
         actor: who contains it.
         work: directory of the incident for what can be made again.
         opened: when the incident was opened, seconds since 1970.
+        log: the incident itself, to be read.
         time: where the time is from.
     """
 
@@ -44,6 +45,7 @@ class Scene:
     actor: str
     work: Path
     opened: int
+    log: Incident = field(compare=False, repr=False)
     time: clock.Clock = field(default=clock.now, compare=False)
 
     @classmethod
@@ -60,7 +62,7 @@ class Scene:
         record = key_of(settings.registry, finding)
         issuer = finding.issuer or record.issuer or ""
         names = issuer, record.kid, record.thumbprint
-        return cls(settings, incident.name, *names, actor, incident.work, opened, time)
+        return cls(settings, incident.name, *names, actor, incident.work, opened, incident, time)
 
     @property
     def reason(self) -> str:

@@ -30,7 +30,8 @@ from immure.tokens.keyset import KeySet
 
 FILE: Final = "deny-list.jwt"
 _MODE: Final = 0o644
-Change = Callable[[DenyList], DenyList]
+#: Makes a list of the one that there is, if any, and of a fresh one.
+Change = Callable[[DenyList | None, DenyList], DenyList]
 
 
 class Publisher:
@@ -84,21 +85,41 @@ class Publisher:
             DenyListError: what is in the directory is no list of ours.
             SignerError: the key cannot be used.
         """
-        return self._change(lambda old: _with(old, tuple(keys), dict(epochs or {})))
+        return self._change(lambda found, fresh: _with(found or fresh, tuple(keys), dict(epochs or {})))
+
+    def begin(self) -> tuple[bytes, DenyList]:
+        """A first list, with nothing on it, so that relying parties which need one have it.
+
+        Raises:
+            PublishError: there is a list already; or as :meth:`deny`.
+        """
+
+        def first(found: DenyList | None, fresh: DenyList) -> DenyList:
+            if found is not None:
+                raise PublishError(f"there is a list already, number {found.sequence}", path=self._path)
+            return fresh
+
+        return self._change(first)
 
     def renew(self) -> tuple[bytes, DenyList]:
-        """The same list, signed anew, so that it counts for longer; raises as :meth:`deny`."""
-        return self._change(lambda old: replace(old, sequence=-1))
+        """The same list, signed anew, so that it counts for longer.
 
-    def forget(self, issuer: str, kid: str) -> tuple[bytes, DenyList]:
-        """The list without a key, when nothing that it signed can be valid any more; raises as
-        :meth:`deny`."""
+        Raises:
+            PublishError: there is none: one that was lost must not be followed by an empty one, which would
+                let in again what it kept out; or as :meth:`deny`.
+        """
 
-        def without(old: DenyList) -> DenyList:
-            left = tuple(one for one in old.keys if (one.issuer, one.kid) != (issuer, kid))
-            return replace(old, keys=left)
+        def again(found: DenyList | None, _: DenyList) -> DenyList:
+            if found is None:
+                words = "there is no list to sign anew; one that was lost is still at relying parties"
+                raise PublishError(words, path=self._path)
+            return replace(found, sequence=-1)
 
-        return self._change(without)
+        return self._change(again)
+
+    @property
+    def _path(self) -> str:
+        return str(self._directory / FILE)
 
     def _change(self, change: Change) -> tuple[bytes, DenyList]:
         try:
@@ -112,7 +133,7 @@ class Publisher:
         now = int(self._time().timestamp())
         found = self.current()
         old = DenyList(self.name, 0, now, now + self._lifetime) if found is None else found[1]
-        made = change(old)
+        made = change(None if found is None else found[1], old)
         if found is not None and made == old and old.expires - now > self._lifetime // 2:
             return found
         if len(made.keys) > MOST_KEYS or len(made.epochs) > MOST_EPOCHS:

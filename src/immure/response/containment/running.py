@@ -47,6 +47,8 @@ ACTIONS: Final[tuple[type[Action], ...]] = (
 )
 #: Steps that show something, and take nothing from whoever has the key: it is contained without them.
 _HELPING: Final = frozenset({TakeWitness.name})
+#: What is said when it could not be told before for whom a step is to be done.
+_KNOWN: Final = "for whom it is to be done is known now"
 _AT_ONCE: Final = 16
 #: Seconds to wait for others in the first round: a signing service that does not answer keeps nobody waiting.
 _FIRST: Final = 3.0
@@ -167,6 +169,9 @@ class ContainmentRun:
             self._steps.failed(action.name, "", str(error))
             yield Line(action.name, "", "failed", str(error))
             return
+        if self._steps.state(action.name, "") == "failed":
+            self._steps.done(action.name, "", _KNOWN)
+            yield Line(action.name, "", "done", _KNOWN)
         missing = [target for target in targets if not self._is_done(action, target)]
         if not again:
             for target in targets:

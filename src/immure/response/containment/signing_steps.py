@@ -22,6 +22,7 @@ from immure.signing.rotation import signing_key
 from immure.tokens.errors import JsonError
 from immure.tokens.sources.fetch import HttpsPages
 from immure.tokens.strict import decode_object
+from immure.toml_file import read_bounded
 
 #: Seconds between two looks at what the signing service has made of it.
 _LOOK: Final = 0.05
@@ -234,11 +235,10 @@ def _keys(document: dict[str, Any]) -> list[Any]:
 
 
 def _read_file(path: str) -> dict[str, Any]:
-    try:
-        with open(path, "rb") as stream:
-            return _decoded(stream.read(_MOST_FILE), path)
-    except OSError as error:
-        raise ContainmentError(f"cannot be read: {error.strerror}", path=path) from error
+    name, data = read_bounded(path, _MOST_FILE, ContainmentError)
+    if len(data) > _MOST_FILE:
+        raise ContainmentError(f"is longer than {_MOST_FILE:,} bytes", path=name)
+    return _decoded(data, name)
 
 
 def _decoded(data: bytes, path: str) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 from immure.response.containment.action import Scene
 from immure.response.containment.errors import ContainmentError
+from immure.response.notification.radius_in_force import has_radius, radius_in_force
+from immure.response.radius_record import all_radii
 
 #: Subjects that events are sent about; more than that are in the blast radius.
 MOST: Final = 1_000_000
@@ -16,32 +17,46 @@ def subjects_of(scene: Scene) -> tuple[list[str], int]:
     """Subjects, each once, in order; and how many are left out because there are too many.
 
     Raises:
-        StateError, RadiusError: the state of the signing service, or a blast radius, cannot be read.
+        StateError: the state of the signing service cannot be read.
+        ResponseError: the blast radius in the timeline cannot be read, two stand that differ, or it cannot be
+            told whether it is of this key: nobody is left out in silence.
     """
-    found: set[str] = set()
-    if scene.settings.signing is not None and scene.signing_name is not None:
-        from immure.signing.state_opening import open_state
-
-        state = open_state(scene.settings.signing.state)
-        try:
-            found.update(state.subjects(scene.signing_name))
-        finally:
-            state.close()
-    for path in sorted(scene.work.glob("radius-*.json")):
-        found.update(_named(path, scene))
+    found = _signed_in(scene) | _named(scene)
     return sorted(found)[:MOST], max(0, len(found) - MOST)
 
 
-def _named(path: Path, scene: Scene) -> set[str]:
-    """Those whom a blast radius of this key names."""
-    import json
-
-    from immure.response.radius import BlastRadius
-
-    try:
-        radius = BlastRadius.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise ContainmentError("is no blast radius that can be read", path=str(path)) from error
-    if (radius.kid, radius.issuer) != (scene.kid, scene.issuer):
+def _signed_in(scene: Scene) -> set[str]:
+    """Those who are signed in at a service of our own."""
+    if scene.settings.signing is None or scene.signing_name is None:
         return set()
+    from immure.signing.state_opening import open_state
+
+    state = open_state(scene.settings.signing.state)
+    try:
+        return set(state.subjects(scene.signing_name))
+    finally:
+        state.close()
+
+
+def _named(scene: Scene) -> set[str]:
+    """Those whom the blast radius that stands in the timeline names."""
+    names, entries = (scene.kid, scene.thumbprint), scene.log.entries()
+    if not has_radius(entries, scene.log.opened.kid, *names):
+        for one in all_radii(entries):
+            if "thumbprint" not in one.body:
+                raise ContainmentError(
+                    f"entry {one.sequence} gives the blast radius of a key {str(one.body['kid'])[:80]!a}, and"
+                    " nothing says that it is not this one: work it out again, with --registry"
+                )
+        return set()
+    radius = radius_in_force(scene.log, *names).radius
+    if radius.thumbprint and radius.thumbprint != scene.thumbprint:
+        raise ContainmentError(
+            f"the blast radius is of another key under the name {radius.kid[:80]!a}: work it out again"
+        )
+    if not radius.thumbprint and radius.issuer not in ("", scene.issuer):
+        raise ContainmentError(
+            f"the blast radius is of an issuer {radius.issuer[:80]!a}, and the key of {scene.issuer[:80]!a}:"
+            " work it out again, with --registry"
+        )
     return {subject for tenant in radius.tenants for subject in tenant.subjects}

@@ -20,11 +20,14 @@ from immure.response.events.http import Sender
 from immure.response.events.kinds import key_compromise, session_revoked
 from immure.response.events.outbox import Outbox
 from immure.response.events.pushing import push
+from immure.response.events.set_token import parse_kept
 from immure.response.events.store import EventStore
 from immure.response.events.streams import PUSH
 from immure.response.timeline import JsonValue
 
 _FETCHED: Final = (200, 202, 204)
+#: Refusals that are told one by one.
+_SHOWN: Final = 3
 
 
 class Events(Action):
@@ -42,7 +45,7 @@ class Events(Action):
         """See :meth:`Action.plan`."""
         count = len(subjects_of(self.scene)[0])
         with open_events(self._settings) as store:
-            streams = len(store.streams())
+            streams = sum(stream.status != "disabled" for stream in store.streams())
         return f"sign issuer-key-compromise, and session-revoked of {count} subjects, for {streams} streams"
 
     @property
@@ -112,12 +115,13 @@ class Deliver(Action):
     needs = (Events.name,)
 
     def targets(self) -> Sequence[str]:
-        """Streams."""
+        """Streams that are pushed; to one that is disabled nothing is sent."""
         settings = self.scene.settings.events
         if settings is None:
             return []
         with open_events(settings) as store:
-            return [stream.id for stream in store.streams() if stream.method == PUSH]
+            streams = [stream for stream in store.streams() if stream.status != "disabled"]
+        return [stream.id for stream in streams if stream.method == PUSH]
 
     def plan(self, target: str) -> str:
         """See :meth:`Action.plan`."""
@@ -141,14 +145,22 @@ class Deliver(Action):
             made = push(store, stream, sender)
             if made.problem:
                 raise ContainmentError(f"{made.waiting} events wait: {made.problem}")
-            refused = store.refusals(target)
-            counts = store.counts(target)
-        if refused:
-            words = "; ".join(f"{jti}: {why}" for jti, why in refused[:3])
-            raise ContainmentError(
-                f"the receiver refuses {counts['refused']} events for good ({words[:300]})"
-            )
-        return {"delivered": counts["delivered"]}
+            count, words = self._refused(store, target)
+            delivered = store.counts(target)["delivered"]
+        if count:
+            raise ContainmentError(f"the receiver refuses {count} events for good ({words[:300]})")
+        return {"delivered": delivered}
+
+    def _refused(self, store: EventStore, stream: str) -> tuple[int, str]:
+        """How many events of this incident a receiver has refused, and its words on the first ones; what it
+        refused in another is not ours to mend."""
+        count, words = 0, []
+        for one in store.refused(stream):
+            if parse_kept(one.text).cause == self.scene.incident:
+                count += 1
+                if count <= _SHOWN:
+                    words.append(f"{one.jti}: {one.detail}")
+        return count, "; ".join(words)
 
 
 class Caches(Action):
@@ -181,7 +193,8 @@ class Caches(Action):
             done = subprocess.run(  # noqa: S603 - the operator's own words, and no shell
                 cache.command,
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
+                stdout=subprocess.DEVNULL,  # whatever it says, and however much
+                stderr=subprocess.DEVNULL,
                 timeout=cache.seconds,
                 check=False,
             )

@@ -105,9 +105,7 @@ def deadlines_of(entries: Iterable[Entry], now: int) -> list[Deadline]:
     return sorted(made.values(), key=_order)
 
 
-def begin(
-    incident: Incident, rule: Rule, *, origin: int | None, since: int | None, actor: str, now: int
-) -> Entry:
+def begin(incident: Incident, rule: Rule, *, origin: int | None, since: int | None, actor: str) -> Entry:
     """Let a deadline run.
 
     Args:
@@ -116,7 +114,6 @@ def begin(
         origin: sequence of the entry from which it counts; not for one that runs after another.
         since: the moment; None for that at which the entry was written.
         actor: who says it.
-        now: seconds since 1970.
 
     Raises:
         FormError: there is no such entry, the moment is after it, or it is not known how long the rule is.

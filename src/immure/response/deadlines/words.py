@@ -9,11 +9,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any, Final
 
-from immure.clock import to_rfc3339
 from immure.response.deadlines.standing import Deadline, State
+from immure.response.moments import to_text
 
 SCHEMA_ID: Final = "https://immure.example/schemas/deadlines-1.json"
 _MINUTE: Final = 60
@@ -66,7 +65,7 @@ def line(one: Deadline, now: int) -> str:
 
 def moment(seconds: int | None) -> str | None:
     """Seconds since 1970 as RFC 3339; None for none."""
-    return None if seconds is None else to_rfc3339(datetime.fromtimestamp(seconds, UTC))
+    return None if seconds is None else to_text(seconds)
 
 
 def span(seconds: int) -> str:

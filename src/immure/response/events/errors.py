@@ -58,30 +58,16 @@ class SendError(ResponseError):
 
     Attributes:
         status: of the answer; None if there was none.
-        final: whether asking again would be of no use.
     """
 
     code = "send"
 
-    def __init__(
-        self, reason: str, *, path: str | None = None, status: int | None = None, final: bool = False
-    ) -> None:
+    def __init__(self, reason: str, *, path: str | None = None, status: int | None = None) -> None:
         super().__init__(reason, path=path)
         self.status = status
-        self.final = final
 
 
 # --- what a transmitter or receiver answers ---
-
-
-class SetRefusedError(RequestError):
-    """A SET was pushed that is refused (RFC 8935, section 2.3)."""
-
-    code = "event-refused"
-
-    def __init__(self, err: str, reason: str) -> None:
-        super().__init__(reason)
-        self.err = err
 
 
 class UnknownReceiverError(RequestError):

@@ -15,10 +15,10 @@ import http.client
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, urlsplit
 
 from immure.errors import KeySourceError
-from immure.keymaterial.sources_http import _Deadline, is_loopback_url
+from immure.keymaterial.sources_http import _Deadline, _words, is_loopback_url, split_url
 from immure.response.events.errors import SendError
 from immure.tokens.sources.fetch import _PageFetcher
 
@@ -47,12 +47,16 @@ class Sender:
         allow_loopback: also to URLs that name this machine, then over http too.
         ca_file: PEM file of the certificates to trust instead of the system's.
         seconds: for one request with its answer.
+        plain: over http to any host, too; for answers that are signed.
+        most: bytes of the longest answer.
     """
 
     allow_private_hosts: bool = False
     allow_loopback: bool = False
     ca_file: str | None = None
     seconds: float = 10.0
+    plain: bool = False
+    most: int = _MOST_ANSWER
 
     @classmethod
     def to(
@@ -70,15 +74,15 @@ class Sender:
             SendError: it may not be sent there, or there is no answer.
         """
         request = _Request(
-            self.allow_private_hosts, self.allow_loopback, _MOST_ANSWER, self.seconds, 0, self.ca_file, None,
-            method, body, headers or {},
+            self.allow_private_hosts, self.allow_loopback, self.most, self.seconds, 0, self.ca_file, None,
+            method, body, headers or {}, self.plain,
         )  # fmt: skip
         try:
             found = request(url)
         except KeySourceError as error:
-            raise SendError(error.reason, path=_plain(url)) from error
+            raise SendError(error.reason, path=shown_url(url)) from error
         except ValueError:
-            raise SendError("is not a valid URL", path=_plain(url)) from None
+            raise SendError("is not a valid URL", path=shown_url(url)) from None
         return Answer(found.status if isinstance(found, _Body) else 0, bytes(found))
 
 
@@ -95,8 +99,22 @@ class _Request(_PageFetcher):
     method: str = "POST"
     body: bytes = field(default=b"", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    plain: bool = False
 
-    def _get(self, parts: SplitResult, deadline: _Deadline) -> bytes | str:
+    def __call__(self, url: str) -> bytes:
+        """The answer at a URL; raises KeySourceError, and ValueError for what is no URL."""
+        if not self.plain or urlsplit(url).scheme != "http":
+            return _PageFetcher.__call__(self, url)
+        # whatever else a URL must be, it must be over http as well
+        parts = split_url(f"https{url[4:]}", allow_loopback=self.allow_loopback)._replace(scheme="http")
+        with _Deadline(self.seconds) as deadline:
+            try:
+                return self._get(parts, deadline)
+            except (OSError, http.client.HTTPException, UnicodeError) as error:
+                reason = f"no answer within {self.seconds:g} s" if deadline.expired else _words(error)
+                raise KeySourceError(reason, path=url) from error
+
+    def _get(self, parts: SplitResult, deadline: _Deadline) -> _Body:
         connection = http.client.HTTPConnection(parts.netloc, timeout=deadline.left)
         connection.sock = self._connect(parts, deadline)
         try:
@@ -115,6 +133,6 @@ class _Request(_PageFetcher):
         return made
 
 
-def _plain(url: str) -> str:
-    """Without a query, which may hold a secret."""
+def shown_url(url: str) -> str:
+    """A URL as errors show it: without a query, which may hold a secret."""
     return url.partition("?")[0][:200]

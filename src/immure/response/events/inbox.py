@@ -22,7 +22,7 @@ from immure import clock
 from immure.response.events.errors import EventError, EventFormError, EventStoreError
 from immure.response.events.http import Sender
 from immure.response.events.polling import poll
-from immure.response.events.set_token import Received, verify_event
+from immure.response.events.set_token import Received, parse_kept, verify_event
 from immure.sqlite import ForeignDatabaseError, Layout, open_database, transaction
 from immure.tokens.keyset import KeySet
 from immure.tokens.source import KeySource
@@ -114,7 +114,7 @@ class Inbox:
         with self._lock, self._explained():
             rows = self._database.execute("SELECT text FROM received WHERE heeded = 0").fetchall()
         for (text,) in rows:
-            self._settle(verify_event(text, self._keys, issuer=self._issuer, audience=self._audience))
+            self._settle(parse_kept(text))  # it was verified when it was taken; the key may be gone since
         return len(rows)
 
     def _settle(self, event: Received) -> None:
@@ -142,9 +142,9 @@ class Inbox:
         errors: dict[str, dict[str, str]] = {}
         new = 0
         for _ in range(_MOST_ROUNDS):
-            found = poll(url, sender, authorization=authorization, acks=acks, errors=errors)
+            sets = poll(url, sender, authorization=authorization, acks=acks, errors=errors)
             acks, errors = [], {}
-            for name, text in found.sets.items():
+            for name, text in sets.items():
                 try:
                     event, is_new = self.take(text)
                     if event.jti != name:

@@ -22,8 +22,7 @@ ISSUER_KEY_COMPROMISE: Final = "https://immure.example/secevent/event-type/issue
 SESSION_REVOKED: Final = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
 #: Shared Signals Framework 1.0, section 8.1.
 VERIFICATION: Final = "https://schemas.openid.net/secevent/ssf/event-type/verification"
-STREAM_UPDATED: Final = "https://schemas.openid.net/secevent/ssf/event-type/stream-updated"
-#: Those that a receiver may ask for; the two about streams come anyway.
+#: Those that a receiver may ask for; a verification comes anyway.
 OFFERED: Final = (ISSUER_KEY_COMPROMISE, SESSION_REVOKED)
 
 
@@ -95,9 +94,3 @@ def verification(stream: str, state: str | None, *, at: int, about: str) -> Even
     """That a stream works, for whoever asked."""
     says = {} if state is None else {"state": state}
     return Event(VERIFICATION, of_stream(stream), says, at, f"verification {stream} {about}")
-
-
-def stream_updated(stream: str, status: str, reason: str, *, at: int, about: str) -> Event:
-    """That a stream is enabled, paused or disabled from now on."""
-    says = {"status": status} | ({"reason": reason} if reason else {})
-    return Event(STREAM_UPDATED, of_stream(stream), says, at, f"stream {stream} {about}")

@@ -12,10 +12,10 @@ from typing import Final
 
 from immure import clock
 from immure.custody.signer import Signer
-from immure.response.events.kinds import Event, stream_updated, verification
+from immure.response.events.kinds import Event, verification
 from immure.response.events.set_token import jti_of, sign_event
 from immure.response.events.store import EventStore
-from immure.response.events.streams import Status, Stream
+from immure.response.events.streams import Stream
 
 #: Events that are signed before they are written.
 _BATCH: Final = 500
@@ -65,20 +65,15 @@ class Outbox:
         made, left = 0, iter(events)
         while batch := list(islice(left, _BATCH)):
             for stream in self.store.streams():
-                if stream.status != "disabled":
-                    wanted = (one for one in batch if one.kind in stream.delivered)
-                    made += self._put(
-                        stream, [one for one in wanted if self.store.wants(stream.id, one.subject)]
-                    )
+                wanted = [one for one in batch if one.kind in stream.delivered]
+                if wanted and stream.status != "disabled":
+                    unwanted = self.store.unwanted(stream.id)
+                    made += self._put(stream, [one for one in wanted if not unwanted.match(one.subject)])
         return made
 
     def verify(self, stream: Stream, state: str | None, about: str) -> None:
         """Send an event that says that the stream works."""
         self._put(stream, [verification(stream.id, state, at=self.now(), about=about)])
-
-    def tell_status(self, stream: Stream, status: Status, reason: str, about: str) -> None:
-        """Send an event that says what has become of a stream, as long as it can be sent."""
-        self._put(stream, [stream_updated(stream.id, status, reason, at=self.now(), about=about)])
 
     def _put(self, stream: Stream, events: Sequence[Event]) -> int:
         now, tokens = self.now(), {}

@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Final
 
 from immure.response.events.errors import SendError, StreamFormError
-from immure.response.events.http import Sender
+from immure.response.events.http import Sender, shown_url
 from immure.response.events.store import EventStore, Waiting
 from immure.response.events.streams import POLL, Stream
 from immure.tokens.errors import TokenError
@@ -84,19 +83,6 @@ def _settle(store: EventStore, stream: Stream, asked: Mapping[str, Any]) -> None
         store.settle(stream.id, jti, "refused", words)
 
 
-@dataclass(frozen=True, slots=True)
-class Polled:
-    """What a transmitter answers.
-
-    Attributes:
-        sets: tokens by their names.
-        more: whether there are more.
-    """
-
-    sets: Mapping[str, str] = field(default_factory=dict)
-    more: bool = False
-
-
 def poll(
     url: str,
     sender: Sender,
@@ -106,7 +92,7 @@ def poll(
     errors: Mapping[str, Mapping[str, str]] | None = None,
     most: int = MOST_EVENTS,
     at_once: bool = True,
-) -> Polled:
+) -> dict[str, str]:
     """Ask a transmitter for events.
 
     Args:
@@ -116,6 +102,9 @@ def poll(
         acks, errors: what has become of the tokens before.
         most: tokens to get.
         at_once: do not wait for one.
+
+    Returns:
+        Tokens by their names.
 
     Raises:
         SendError: there is no answer, or none that is one.
@@ -128,12 +117,12 @@ def poll(
         headers["Authorization"] = authorization
     answer = sender.send(url, json.dumps(asked).encode("ascii"), headers)
     if answer.status != 200:
-        raise SendError(f"HTTP status {answer.status}", path=url, status=answer.status)
+        raise SendError(f"HTTP status {answer.status}", path=shown_url(url), status=answer.status)
     try:
         members = decode_object(answer.body)
     except TokenError as error:
-        raise SendError(f"the answer {error.reason}", path=url) from None
-    sets, more = members.get("sets"), members.get("moreAvailable", False)
+        raise SendError(f"the answer {error.reason}", path=shown_url(url)) from None
+    sets = members.get("sets")
     if not isinstance(sets, dict) or not all(isinstance(one, str) for one in sets.values()):
-        raise SendError("the answer has no sets", path=url)
-    return Polled(sets, more is True)
+        raise SendError("the answer has no sets", path=shown_url(url))
+    return sets

@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from immure.custody.algorithms import Algorithm
 from immure.custody.signer import Signer
 from immure.keymaterial.key import b64url
 from immure.response.events.errors import (
@@ -26,9 +25,11 @@ from immure.response.events.errors import (
 )
 from immure.response.events.kinds import Event
 from immure.response.events.subjects import Subject, check_subject
+from immure.signing.file_keys import jws_signature
 from immure.tokens import jws
 from immure.tokens.errors import SignatureError, TokenError, UnknownKeyError
 from immure.tokens.keyset import KeySet
+from immure.tokens.parse import parse_content, split_token
 from immure.tokens.source import KeySource
 from immure.tokens.strict import decode_object
 
@@ -39,7 +40,6 @@ MOST_BYTES: Final = 64 << 10
 #: Seconds by which a clock may be ahead of ours.
 SKEW: Final = 300
 _MOST_TEXT: Final = 2048
-_HALF: Final[dict[Algorithm, int]] = {"ES256": 32, "ES384": 48}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +107,7 @@ def sign_compact(claims: Mapping[str, Any], typ: str, signer: Signer, kid: str) 
     header = {"alg": signer.algorithm, "kid": kid, "typ": typ}
     parts = [json.dumps(one, separators=(",", ":")).encode() for one in (header, dict(claims))]
     signed = ".".join(b64url(one) for one in parts)
-    signature = signer.sign(signed.encode("ascii"))
-    if signer.algorithm in _HALF:  # two numbers behind one another (RFC 7518, section 3.4), and not DER
-        from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-
-        half = _HALF[signer.algorithm]
-        signature = b"".join(number.to_bytes(half, "big") for number in decode_dss_signature(signature))
+    signature = jws_signature(signer.algorithm, signer.sign(signed.encode("ascii")))
     return f"{signed}.{b64url(signature)}"
 
 
@@ -148,6 +143,21 @@ def verify_event(
     if now is not None and received.issued > now + SKEW:
         raise EventFormError("was issued in the future")
     return received
+
+
+def parse_kept(text: str) -> Received:
+    """The event in a token that was verified, or made here, before it was kept: no signature is looked at, so
+    that a key which is not there any more does not matter.
+
+    Raises:
+        EventFormError: it holds none.
+    """
+    try:
+        _, _, payload, _ = split_token(text, MOST_BYTES)
+        content = parse_content(payload)
+    except TokenError as error:
+        raise EventFormError(f"{error.code}: {error.reason}") from None
+    return parse_event(content)[0]
 
 
 def parse_event(payload: bytes) -> tuple[Received, tuple[str, ...]]:
@@ -205,6 +215,7 @@ __all__ = [
     "Received",
     "jti_of",
     "parse_event",
+    "parse_kept",
     "sign_compact",
     "sign_event",
     "verify_event",

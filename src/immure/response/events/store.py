@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from immure.response.events.errors import EventStoreError
 from immure.response.events.streams import Stream
-from immure.response.events.subjects import Subject, matches
+from immure.response.events.subjects import Subject, Subjects, as_text
 from immure.sqlite import ForeignDatabaseError, Layout, open_database, transaction
 
 APPLICATION_ID: Final = 0x494D5345  # "IMSE"
@@ -46,6 +46,8 @@ _CREATE: Final = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {_LAYOUT}",
 )
+#: Tokens that are read at a time.
+_PAGE: Final = 1000
 Settled = Literal["delivered", "refused"]
 #: Subjects that one stream may exclude.
 MOST_UNWANTED: Final = 10_000
@@ -56,7 +58,14 @@ class Waiting(NamedTuple):
 
     jti: str
     text: str
-    tries: int
+
+
+class Refused(NamedTuple):
+    """A token that its receiver has refused for good, and the receiver's words."""
+
+    jti: str
+    text: str
+    detail: str
 
 
 class EventStore:
@@ -134,18 +143,20 @@ class EventStore:
             (count,) = database.execute("SELECT count(*) FROM unwanted WHERE stream = ?", (name,)).fetchone()
             if count >= MOST_UNWANTED:
                 return False
-            database.execute("INSERT OR IGNORE INTO unwanted VALUES (?, ?)", (name, _key(subject)))
+            database.execute("INSERT OR IGNORE INTO unwanted VALUES (?, ?)", (name, as_text(subject)))
             return True
 
     def include(self, name: str, subject: Subject) -> None:
         """Send what is about a subject again."""
         with self._transaction() as database:
-            database.execute("DELETE FROM unwanted WHERE stream = ? AND subject = ?", (name, _key(subject)))
+            database.execute(
+                "DELETE FROM unwanted WHERE stream = ? AND subject = ?", (name, as_text(subject))
+            )
 
-    def wants(self, name: str, subject: Subject) -> bool:
-        """Whether a stream gets what is about a subject."""
+    def unwanted(self, name: str) -> Subjects:
+        """Those about whom a stream gets nothing."""
         rows = self._all("SELECT subject FROM unwanted WHERE stream = ?", name)
-        return not any(matches(json.loads(row[0]), subject) for row in rows)
+        return Subjects(json.loads(row[0]) for row in rows)
 
     # --- tokens ---
 
@@ -165,7 +176,7 @@ class EventStore:
 
     def waiting(self, name: str, most: int) -> list[Waiting]:
         """Tokens that a receiver does not have, the oldest first."""
-        query = "SELECT jti, text, tries FROM tokens WHERE stream = ? AND state = 'waiting' ORDER BY number"
+        query = "SELECT jti, text FROM tokens WHERE stream = ? AND state = 'waiting' ORDER BY number"
         return [Waiting(*row) for row in self._all(f"{query} LIMIT ?", name, most)]
 
     def settle(self, name: str, jti: str, state: Settled, detail: str = "") -> bool:
@@ -191,12 +202,16 @@ class EventStore:
         rows = self._all("SELECT state, count(*) FROM tokens WHERE stream = ? GROUP BY state", name)
         return {"waiting": 0, "delivered": 0, "refused": 0} | {str(state): count for state, count in rows}
 
-    def refusals(self, name: str, most: int = 10) -> list[tuple[str, str]]:
-        """Names of tokens that a receiver has refused, and its words."""
+    def refused(self, name: str) -> Iterator[Refused]:
+        """Tokens that a receiver has refused for good, the oldest first; not all at once in memory."""
         query = (
-            "SELECT jti, detail FROM tokens WHERE stream = ? AND state = 'refused' ORDER BY number LIMIT ?"
+            "SELECT number, jti, text, detail FROM tokens"
+            " WHERE stream = ? AND state = 'refused' AND number > ? ORDER BY number LIMIT ?"
         )
-        return [(str(jti), str(detail)) for jti, detail in self._all(query, name, most)]
+        last = -1
+        while rows := self._all(query, name, last, _PAGE):
+            yield from (Refused(*row[1:]) for row in rows)
+            last = rows[-1][0]
 
     # --- within ---
 
@@ -226,10 +241,6 @@ class EventStore:
             yield
         except sqlite3.Error as error:
             raise EventStoreError(f"{error}", path=self.path) from error
-
-
-def _key(subject: Subject) -> str:
-    return json.dumps(subject, sort_keys=True, separators=(",", ":"))
 
 
 def _stream(text: str) -> Stream:

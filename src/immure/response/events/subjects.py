@@ -8,7 +8,8 @@ False
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from immure.response.events.errors import EventFormError
@@ -62,6 +63,34 @@ def issuer_subject(issuer: str, subject: str) -> dict[str, str]:
 def of_stream(stream: str) -> dict[str, str]:
     """A stream as the subject of events about it (Shared Signals Framework 1.0, section 8.1)."""
     return {"format": "opaque", "id": stream}
+
+
+class Subjects:
+    """Many subjects, among which one is looked up that was not named by itself.
+
+    >>> Subjects([issuer_subject("https://login.example/", "ada")]).match(issuer_subject("x", "ada"))
+    False
+    """
+
+    def __init__(self, subjects: Iterable[Subject]) -> None:
+        self._simple: set[str] = set()
+        self._complex: list[Subject] = []
+        for one in subjects:
+            if one.get("format") == COMPLEX:
+                self._complex.append(one)
+            else:
+                self._simple.add(as_text(one))
+
+    def match(self, given: Subject) -> bool:
+        """Whether one of them fits, as of :func:`matches`."""
+        if given.get("format") != COMPLEX:
+            return bool(self._simple) and as_text(given) in self._simple
+        return any(matches(one, given) for one in self._complex)
+
+
+def as_text(subject: Subject) -> str:
+    """A subject as text, the same whatever the order of its members."""
+    return json.dumps(subject, sort_keys=True, separators=(",", ":"))
 
 
 def matches(wanted: Subject, given: Subject) -> bool:

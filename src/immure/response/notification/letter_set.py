@@ -19,6 +19,7 @@ from immure.response.incident import WORK, Incident
 from immure.response.notification.errors import LettersError
 from immure.response.notification.settings import Channel
 from immure.response.timeline import Entry
+from immure.toml_file import read_bounded
 
 SCHEMA_ID: Final = "https://immure.example/schemas/letters-1.json"
 MANIFEST: Final = "manifest.json"
@@ -214,11 +215,7 @@ def _unfit(path: str) -> LettersError:
 
 
 def _read(path: Path, most: int, sha256: str) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(most + 1)
-    except OSError as error:
-        raise LettersError(f"cannot be read: {error.strerror}", path=str(path)) from error
+    _, data = read_bounded(path, most, LettersError)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise LettersError("is not what was written down: it was changed", path=str(path))
     return data

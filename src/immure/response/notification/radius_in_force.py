@@ -10,7 +10,9 @@ from immure.response.errors import ConflictError, FormError, RadiusError
 from immure.response.incident import WORK, Incident
 from immure.response.radius import BlastRadius
 from immure.response.radius_json import MOST_BYTES, parse_radius
-from immure.response.timeline import Entry, standing
+from immure.response.radius_record import radii_of
+from immure.response.timeline import Entry
+from immure.toml_file import read_bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +23,19 @@ class InForce:
     entry: Entry
 
 
-def radius_in_force(incident: Incident) -> InForce:
+def radius_in_force(incident: Incident, *others: str) -> InForce:
     """The one blast radius that stands in the timeline.
+
+    Args:
+        incident: its record; the radius is that of the key which it was opened on.
+        others: what the key is called besides: its kid in a registry, its thumbprint.
 
     Raises:
         FormError: none was worked out yet.
         ConflictError: two stand that differ, and none corrects the other.
         RadiusError: its file is gone, or is another one.
     """
-    entry = standing_radius(incident.entries(), incident.opened.kid)
+    entry = standing_radius(incident.entries(), incident.opened.kid, *others)
     digest = str(entry.body["radius"])
     path = incident.folder / WORK / f"radius-{digest}.json"
     radius = parse_radius(_read(path), path=str(path))
@@ -38,14 +44,22 @@ def radius_in_force(incident: Incident) -> InForce:
     return InForce(radius, entry)
 
 
-def has_radius(entries: Iterable[Entry], kid: str) -> bool:
-    """Whether any blast radius of a key stands in a timeline."""
-    return bool(_radii(entries, kid))
+def has_radius(entries: Iterable[Entry], *names: str) -> bool:
+    """Whether any blast radius of a key stands in a timeline; ``names`` as of :func:`standing_radius`."""
+    return bool(radii_of(entries, *names))
 
 
-def standing_radius(entries: Iterable[Entry], kid: str) -> Entry:
-    """The newest entry that gives the radius of a key; raises FormError and ConflictError as above."""
-    found = _radii(entries, kid)
+def standing_radius(entries: Iterable[Entry], *names: str) -> Entry:
+    """The newest entry that gives the radius of a key.
+
+    Args:
+        entries: a whole timeline.
+        names: what the key is called: kids, or its thumbprint.
+
+    Raises:
+        FormError, ConflictError: as :func:`radius_in_force`.
+    """
+    found = radii_of(entries, *names)
     if not found:
         raise FormError("no blast radius was worked out yet: immure respond blast-radius")
     if len({one.body["radius"] for one in found}) > 1:
@@ -54,20 +68,10 @@ def standing_radius(entries: Iterable[Entry], kid: str) -> Entry:
     return found[-1]
 
 
-def _radii(entries: Iterable[Entry], kid: str) -> list[Entry]:
-    return [
-        one
-        for one in standing(entries, "fact")
-        if isinstance(one.body.get("radius"), str) and one.body.get("kid", kid) == kid
-    ]
-
-
 def _read(path: Path) -> bytes:
     if not path.name.removeprefix("radius-").removesuffix(".json").isalnum():
         raise RadiusError("the timeline names a radius by what is no digest", path=str(path))
     try:
-        with path.open("rb") as stream:
-            return stream.read(MOST_BYTES + 1)
-    except OSError as error:
-        reason = f"cannot be read ({error.strerror}); work it out again"
-        raise RadiusError(reason, path=str(path)) from error
+        return read_bounded(path, MOST_BYTES, RadiusError)[1]
+    except RadiusError as error:
+        raise RadiusError(f"{error.reason}; work it out again", path=error.path) from error

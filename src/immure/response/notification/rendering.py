@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from immure.response.errors import ResponseError
 from immure.response.notification.errors import LetterTemplateError
 from immure.scanning.report.words import visible
+from immure.toml_file import read_bounded
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -160,16 +161,13 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 
 def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(MOST_TEMPLATE + 1)
-        text = data.decode("utf-8")
-    except (OSError, ValueError) as error:
-        words = getattr(error, "strerror", None) or "no UTF-8"
-        raise LetterTemplateError(f"cannot be read: {words}", path=str(path)) from error
+    name, data = read_bounded(path, MOST_TEMPLATE, LetterTemplateError)
     if len(data) > MOST_TEMPLATE:
-        raise LetterTemplateError(f"longer than {MOST_TEMPLATE} bytes", path=str(path))
-    return text
+        raise LetterTemplateError(f"longer than {MOST_TEMPLATE} bytes", path=name)
+    try:
+        return data.decode("utf-8")
+    except ValueError as error:
+        raise LetterTemplateError("cannot be read: no UTF-8", path=name) from error
 
 
 def _explained(error: Exception, place: str) -> LetterTemplateError:

@@ -16,12 +16,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from immure.auditlog.canonical import canonical
-from immure.clock import to_rfc3339
 from immure.response.errors import RadiusError
+from immure.response.moments import to_text
 from immure.response.radius import BlastRadius, Interval, TenantImpact
 
 SCHEMA_ID: Final = "https://immure.example/schemas/notification-1.json"
@@ -99,11 +98,9 @@ def moment(seconds: int | None) -> str | None:
     Raises:
         RadiusError: no calendar has such a moment.
     """
-    if seconds is None:
-        return None
     try:
-        return to_rfc3339(datetime.fromtimestamp(seconds, UTC))
-    except (OverflowError, OSError, ValueError) as error:
+        return None if seconds is None else to_text(seconds)
+    except ValueError as error:
         raise RadiusError(f"no calendar has the moment {seconds}") from error
 
 

@@ -9,9 +9,11 @@ Where it stands is in the timeline, so that any number of people go on with it f
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from immure import clock
 from immure.errors import ImmureError
@@ -26,6 +28,8 @@ from immure.response.proof import Prover, seen_before, write_down
 from immure.response.steps import Steps
 from immure.response.timeline import JsonValue
 
+#: What stands for something in a command that people are told.
+_PLACE: Final = re.compile(r"\{(incident|config|kid|issuer)\}")
 Standing = Literal["done", "waits for you", "waits for a step", "failed", "passed over", "open"]
 
 
@@ -140,15 +144,14 @@ class Player:
     def _words(self, step: Step) -> str:
         if not step.command:
             return step.text
-        places = {
+        values = {
             "incident": str(self._incident.folder),
             "config": self._config or "contain.toml",
             "kid": self._incident.opened.kid,
             "issuer": self._incident.opened.issuer,
         }
-        command = step.command
-        for name, value in places.items():
-            command = command.replace(f"{{{name}}}", value)
+        # a kid is what a token says, and whoever made it hopes that this line is pasted into a shell
+        command = _PLACE.sub(lambda found: shlex.quote(values[found[1]]), step.command)
         return f"{step.text}\n$ {command}"
 
     # --- going on ---

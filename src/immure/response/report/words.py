@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
+from immure.response.moments import to_text
 from immure.response.radius import BlastRadius, TenantImpact
 from immure.scanning.report.words import count_words
 
@@ -21,11 +20,9 @@ def number(count: int, at_least: bool) -> str:
 
 def moment(seconds: int | None) -> str:
     """Seconds since 1970 as RFC 3339; a hyphen for none."""
-    if seconds is None:
-        return "-"
     try:
-        return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
-    except (ValueError, OverflowError, OSError):
+        return "-" if seconds is None else to_text(seconds)
+    except ValueError:
         return f"{seconds} s"
 
 
