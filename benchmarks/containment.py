@@ -73,7 +73,7 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="immure-bench-") as place,
         contained(Path(place), dovecot=True) as house,
     ):
-        immure("respond", "contain", "--renew", "-c", house.config)
+        immure("respond", "contain", "--first-list", "-c", house.config)
         rounds = [commands(house, number) for number in range(given.rounds)]
         steps = [in_one_process(house, number) for number in range(given.rounds)]
     rows = {
