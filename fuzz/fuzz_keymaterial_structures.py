@@ -13,7 +13,7 @@ from immure.keymaterial.structures import ANCHORS, Hit, parse_at
 from immure.keymaterial.texts import TextKind, decode_text_runs, structures_in_text
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.keymaterial import keys
+from tests.keymaterial import containers, keys
 from tests.keymaterial.formats import FORMATS, openssh_encrypted
 
 SECONDS = 1.0  # of computing for one input, which is far more than any needs
@@ -51,5 +51,8 @@ def _check(hits: list[Hit], data: bytes) -> None:
 if __name__ == "__main__":
     written = [form.build(keys.key(kind)) for form in FORMATS for kind in form.kinds if kind in KINDS]
     written.append(openssh_encrypted(keys.key("Ed25519")))
+    for password in ("changeit", "no common one"):
+        written += [containers.bks(keys.key("P-256"), password, rounds=20), containers.keychain(password)]
+    written += [containers.dpapi(bytes(40)), containers.tss2(), containers.tss2(kind=5, algorithm=8)]
     texts = [base64.b64encode(data) for data in written[:20]] + [data.hex().encode() for data in written[:5]]
     run(check_structures, [b"\xff" * 9 + data + b"\xff" * 9 for data in written] + texts)

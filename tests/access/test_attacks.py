@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from access.authenticator import AAGUID, BE, OTHER_AAGUID, UP, UV, Authenticator, b64, unb64, uuid
+from access.authenticator import AAGUID, BE, OTHER_AAGUID, UP, UV, Authenticator, b64, unb64, uuid, vendor
+from access.metadata_service import Service, entry
 from access.rooms import HOUR, World, policy_text, screening
 from immure.access import (
     FOUNDING,
@@ -156,24 +157,39 @@ def an_approval_is_given_out_as_a_request(world: World) -> None:
 
 
 @attack("changed")
-def keys_are_added_while_an_approver_reads(world: World) -> None:
+def an_approver_is_shown_fewer_keys_than_come_in(world: World) -> None:
+    shown = world.door.begin_approval("prd-grace", _enrolment_with_keys(world)).document
+    world.door.begin("approve", "prd-grace", {"request": shown["request"], "keys": shown["keys"][:1]})
+
+
+@attack("changed")
+def an_approver_is_shown_fewer_hours_than_are_asked_for(world: World) -> None:
+    shown = world.door.begin_approval("prd-grace", world.ask(hours=8)).document["request"]
+    harmless = {**shown, "subject": {**shown["subject"], "hours": 1}}
+    world.door.begin("approve", "prd-grace", {"request": harmless, "keys": []})
+
+
+@attack("request")
+def a_key_is_slipped_in_among_those_of_another(world: World) -> None:
+    """With a third key whoever sponsors a colleague could approve as that colleague."""
+    world.register(
+        "prd-eve", _enrolment_with_keys(world), world.keys.setdefault("eve's sponsor", [Authenticator()])[0]
+    )
+
+
+@attack("request")
+def a_second_key_comes_with_a_request_for_one(world: World) -> None:
+    request = world.sign(world.door.begin_request("prd-ada", "key", {"account": "prd-ada"})).id
+    world.register("prd-ada", request)
+    world.register("prd-ada", request)
+
+
+def _enrolment_with_keys(world: World) -> str:
     ceremony = world.door.request_enrolment("prd-ada", new="prd-eve", person="P-eve", screening=screening())
     request = world.sign(ceremony).id
     world.register("prd-eve", request)
-    world.register("prd-eve", request)
-    shown = world.door.begin_approval("prd-grace", request)
-    world.register("prd-eve", request, Authenticator())
-    world.sign(shown)
-
-
-@attack("approved")
-def keys_are_added_after_the_first_approval(world: World) -> None:
-    ceremony = world.door.request_enrolment("prd-ada", new="prd-eve", person="P-eve", screening=screening())
-    request = world.sign(ceremony).id
-    world.register("prd-eve", request)
-    world.register("prd-eve", request)
-    world.approve(request, "prd-grace")
-    world.register("prd-eve", request)
+    assert world.register("prd-eve", request).state == "open"
+    return request
 
 
 # --- approvers that are none ---
@@ -187,6 +203,11 @@ def the_requester_approves(world: World) -> None:
 @attack("same-person")
 def a_second_account_for_one_person(world: World) -> None:
     enrol(world, "prd-ada-2", "P-ada")
+
+
+@attack("same-person")
+def a_second_account_for_one_person_in_other_letters(world: World) -> None:
+    enrol(world, "prd-ada-2", "p-ADA")
 
 
 @attack("registered")
@@ -309,6 +330,81 @@ def an_approval_of_somebody_who_was_suspended_after_it(world: World) -> None:
     world.sign(world.door.begin_suspension("prd-barbara", "prd-grace", "seems odd"))
     assert world.approve(request, "prd-edsger").state == "open"
     world.door.live_grant("room:debug", "enter")
+
+
+@attack("no-grant")
+def an_approval_of_somebody_who_has_come_back_since(world: World) -> None:
+    """Why they were suspended may be why they have approved: they must do it again."""
+    request = world.ask()
+    world.approve(request, "prd-grace")
+    world.sign(world.door.begin_suspension("prd-barbara", "prd-grace", "seems odd"))
+    subject = {"account": "prd-grace", "reason": "it was not"}
+    back = world.sign(world.door.begin_request("prd-barbara", "reinstate", subject)).id
+    world.approve(back, "prd-ada")
+    assert world.approve(back, "prd-edsger").state == "done"
+    assert world.approve(request, "prd-edsger").state == "open"
+    world.door.live_grant("room:debug", "enter")
+
+
+@attack("no-grant")
+def an_approval_of_somebody_who_is_screened_to_less_since(world: World) -> None:
+    enrol(world, "prd-eve", "P-eve")
+    request = world.ask()
+    world.approve(request, "prd-eve")
+    lower = {"account": "prd-eve", "screening": screening(world.clock.at, level="basic")}
+    renewal = world.sign(world.door.begin_request("prd-barbara", "screening", lower)).id
+    world.approve(renewal, "prd-grace")
+    assert world.approve(renewal, "prd-edsger").state == "done"
+    assert world.approve(request, "prd-grace").state == "open"
+    world.door.live_grant("room:debug", "enter")
+
+
+@attack("no-grant")
+def an_approval_with_a_key_whose_model_is_broken_since(world: World) -> None:
+    other, key = _other_model(world, "prd-grace")
+    request = world.ask()
+    world.sign(world.door.begin_approval("prd-grace", request), key=key)
+    world.door.import_metadata(other.blob(entry(OTHER_AAGUID, "REVOKED")), [other.root.certificate])
+    assert world.door.person_fault("prd-grace") is None  # she has two others
+    assert world.approve(request, "prd-edsger").state == "open"
+    world.door.live_grant("room:debug", "enter")
+
+
+@attack("key-state")
+def a_request_with_a_key_whose_model_is_broken_since(world: World) -> None:
+    other, key = _other_model(world, "prd-ada")
+    ceremony = world.door.request_grant("prd-ada", resource="room:debug", actions=["enter"],
+                                        purpose="crash of the mailer", ticket="INC-1", hours=1)  # fmt: skip
+    request = world.sign(ceremony, key=key).id
+    world.door.import_metadata(other.blob(entry(OTHER_AAGUID, "REVOKED")), [other.root.certificate])
+    world.approve(request, "prd-grace")
+    world.approve(request, "prd-edsger")
+
+
+@attack("key-state")
+def a_session_with_a_key_whose_model_is_broken_since(world: World) -> None:
+    other, key = _other_model(world, "prd-grace")
+    done = world.sign(world.door.begin_sign_in("prd-grace"), key=key)
+    assert done.secret is not None
+    assert world.door.signed_in(done.secret.reveal()).id == "prd-grace"
+    world.door.import_metadata(other.blob(entry(OTHER_AAGUID, "REVOKED")), [other.root.certificate])
+    world.door.signed_in(done.secret.reveal())
+
+
+def _other_model(world: World, account: str) -> tuple[Service, Authenticator]:
+    """A third key for somebody, of a model that only it is of; and who can report that model."""
+    root = vendor()[0]
+    model = (
+        f"[[key]]\nname = 'Other Key'\naaguid = '{uuid(OTHER_AAGUID)}'\nroots = ['''{root.pem.strip()}''']\n"
+    )
+    install(world, policy_text(model))
+    request = world.sign(world.door.begin_request("prd-barbara", "key", {"account": account})).id
+    key = Authenticator(attester=root.attester(OTHER_AAGUID), aaguid=OTHER_AAGUID)
+    world.register(account, request, key)
+    for approver in [one for one in ("prd-grace", "prd-edsger", "prd-ada") if one != account]:
+        done = world.approve(request, approver)
+    assert done.state == "done"
+    return Service(), key
 
 
 # --- keys ---
@@ -474,6 +570,11 @@ def an_action_that_there_is_not(world: World) -> None:
     world.ask(actions=["destroy"])
 
 
+@attack("resource")
+def one_action_many_times(world: World) -> None:
+    world.ask(actions=["enter"] * 100_000)
+
+
 @attack("ticket")
 def no_ticket(world: World) -> None:
     world.ask(ticket="")
@@ -589,6 +690,35 @@ def an_approval_with_a_key_that_was_lost_before(world: World) -> None:
     world.door.live_grant("room:debug", "enter")
 
 
+@attack("grant")
+def a_key_that_has_approved_it_came_in_by_one_that_is_lost(world: World) -> None:
+    """What is taken back takes with it what was done with it."""
+    request = world.sign(world.door.begin_request("prd-ada", "key", {"account": "prd-grace"})).id
+    third = Authenticator()
+    world.register("prd-grace", request, third)
+    world.approve(request, "prd-edsger")
+    world.approve(request, "prd-barbara")
+    grant = world.ask()
+    world.sign(world.door.begin_approval("prd-grace", grant), key=third)
+    assert world.approve(grant, "prd-edsger", key=world.keys["prd-edsger"][1]).state == "done"
+    world.sign(
+        world.door.begin_lost_key("prd-barbara", _credential(world, "prd-edsger", 0), world.clock.at - HOUR)
+    )
+    world.door.live_grant("room:debug", "enter")
+
+
+@attack("grant")
+def a_person_who_has_approved_it_came_in_by_a_key_that_is_lost(world: World) -> None:
+    enrol(world, "prd-eve", "P-eve")
+    grant = world.ask()
+    world.approve(grant, "prd-eve")
+    assert world.approve(grant, "prd-barbara").state == "done"
+    world.sign(
+        world.door.begin_lost_key("prd-barbara", _credential(world, "prd-edsger", 0), world.clock.at - HOUR)
+    )
+    world.door.live_grant("room:debug", "enter")
+
+
 # --- sessions ---
 
 
@@ -651,7 +781,63 @@ def _break(world: World) -> str:
     return world.sign(ceremony).id
 
 
+@attack("document")
+def broken_glass_under_the_id_of_a_request(world: World) -> None:
+    """When that is granted, its grant would take the place of the glass, and nobody would review it."""
+    request = world.ask("prd-edsger")
+    body = {"grant": request, "resource": "room:debug", "actions": ["enter"], "reason": "nobody answers"}
+    world.door.begin("break-glass", "prd-ada", {**body, "hours": 1})
+
+
+@attack("document")
+def a_request_under_the_id_of_broken_glass(world: World) -> None:
+    glass = _break(world)
+    subject = {
+        "resource": "room:debug",
+        "actions": ["enter"],
+        "purpose": "x" * 20,
+        "ticket": "INC-1",
+        "hours": 1,
+    }
+    world.door.begin("request", "prd-grace", {"request": glass, "kind": "grant", "subject": subject})
+
+
+@attack("unreviewed")
+def another_grant_under_another_account_before_the_review(world: World) -> None:
+    enrol(world, "prd-eve", "P-eve")
+    _break(world)
+    world.sign(world.door.begin_leaving("prd-grace", "prd-ada", "retires"))
+    enrol(world, "prd-ada-2", "P-ADA", sponsor="prd-barbara")
+    world.ask("prd-ada-2")
+
+
+@attack("approved")
+def one_person_reviews_twice_under_two_accounts(world: World) -> None:
+    enrol(world, "prd-eve", "P-eve")
+    install(world, policy_text(**{"[break_glass]": "[break_glass]\nreviewers = 2"}))
+    glass = _break(world)
+    world.sign(world.door.begin_review("prd-grace", glass, verdict="justified", reason="saw the log, INC-12"))
+    world.sign(world.door.begin_leaving("prd-barbara", "prd-grace", "retires"))
+    request = world.sign(
+        world.door.request_enrolment(
+            "prd-barbara", new="prd-grace-2", person="P-grace", screening=screening()
+        )
+    ).id
+    world.register("prd-grace-2", request)
+    world.register("prd-grace-2", request)
+    world.approve(request, "prd-eve")
+    assert world.approve(request, "prd-edsger").state == "done"
+    world.door.begin_review("prd-grace-2", glass, verdict="justified", reason="saw the log, INC-12")
+
+
 # --- the policy ---
+
+
+def install(world: World, text: str) -> None:
+    """Let another policy be in force."""
+    request = world.sign(world.door.request_policy("prd-barbara", text)).id
+    world.approve(request, "prd-grace")
+    assert world.approve(request, "prd-edsger").state == "done"
 
 
 @attack("policy")
@@ -689,16 +875,6 @@ def a_key_for_a_request_that_has_run_out(world: World) -> None:
 @attack("policy")
 def a_policy_with_one_approver(world: World) -> None:
     world.door.request_policy("prd-ada", policy_text(**{'ticket = "INC-*"': "approvers = 1"}))
-
-
-@attack("rule")
-def a_grant_that_the_next_policy_does_not_allow(world: World) -> None:
-    world.granted()
-    text = policy_text(**{'"room:*", "dump:*"': '"dump:*"'})
-    request = world.sign(world.door.request_policy("prd-barbara", text)).id
-    world.approve(request, "prd-grace")
-    assert world.approve(request, "prd-edsger").state == "done"
-    world.door.live_grant("room:debug", "enter")
 
 
 @attack("request")
@@ -756,6 +932,72 @@ def test_ceremonies_are_bounded(world: World) -> None:
     assert caught.value.rule == "busy"
     world.clock.pass_(minutes=6)
     world.door.begin_approval("prd-grace", world.ask("prd-edsger"))
+
+
+def test_nobody_keeps_others_from_approving_by_signing_in_for_them(world: World) -> None:
+    """Whoever knows the name of an account can begin to sign in as it, as often as they like."""
+    request = world.ask()
+    for _ in range(32):
+        world.door.begin_sign_in("prd-grace")
+    with pytest.raises(DeniedError) as caught:
+        world.door.begin_sign_in("prd-grace")
+    assert caught.value.rule == "busy"
+    assert world.approve(request, "prd-grace").state == "open"
+    for _ in range(31):
+        world.door.begin_approval("prd-edsger", request)
+    world.door.begin_sign_in("prd-edsger")
+
+
+def test_a_clock_that_goes_back_by_less_than_what_is_written_down(world: World) -> None:
+    """How late it is, is written down once a minute; a door that is open remembers it to the second."""
+    from immure.access import ClockError
+
+    world.granted(hours=1)
+    world.door.live_grant("room:debug", "enter")
+    world.clock.pass_(minutes=59, seconds=45)
+    world.door.live_grant("room:debug", "enter")
+    world.clock.pass_(seconds=30)
+    for reader in (world.door, world.open(signer=None)):
+        with pytest.raises(NoGrantError, match="has ended"):
+            reader.live_grant("room:debug", "enter")
+        world.clock.pass_(seconds=-30)
+        with pytest.raises(ClockError):
+            reader.live_grant("room:debug", "enter")
+        world.clock.pass_(seconds=30)
+    reader.close()
+
+
+@pytest.mark.parametrize("sign", ["\n", "\r\n", "\u2028", "\x1b[2J", "\u202e", "\0"])
+def test_nobody_writes_lines_into_what_others_read(sign: str, world: World) -> None:
+    from immure.access.words import subject_words
+
+    plain = world.door.begin_approval("prd-grace", world.ask(hours=8)).words
+    forged = f"crash of the mailer{sign}  for: 1 hours from the last approval on"
+    request = world.ask(hours=8, purpose=forged)
+    words = world.door.begin_approval("prd-grace", request).words
+    shown = subject_words("grant", world.door.record(Request, request).subject)
+    assert len(words) == len(plain)
+    reason = f"nobody answers{sign}  for: 1 hours"
+    glass = world.door.begin_break_glass("prd-ada", resource="room:x", actions=["enter"], reason=reason).words
+    for line in (*words, *shown, *glass):
+        assert line.isprintable()
+        assert not line.startswith("  for: 1 ")
+
+
+def test_founders_sign_all_that_was_written_down_of_them(empty: World) -> None:
+    for name in ("ada", "grace", "edsger"):
+        empty.founder(f"prd-{name}", f"P-{name}", roles=["root"] if name == "edsger" else [])
+    ceremony = empty.door.begin_founding("prd-ada")
+    (listed,) = (one for one in ceremony.document["founders"] if one["account"] == "prd-edsger")
+    assert listed["roles"] == ["root"]
+    assert (listed["attester"], listed["reference"]) == ("Example Screening Ltd", "case 4711")
+    (line,) = (line for line in ceremony.words if "prd-edsger" in line)
+    screened = "screened to enhanced by Example Screening Ltd until 2027-11-30T09:00:00Z"
+    assert line == f"  prd-edsger (P-edsger), {screened}, as root"
+    people = [{**one, "roles": []} for one in ceremony.document["founders"]]
+    with pytest.raises(DeniedError) as caught:
+        empty.door.begin("found", "prd-ada", {"founders": people, "policy": ceremony.document["policy"]})
+    assert caught.value.rule == "changed"
 
 
 def test_the_wrong_clock_lets_nobody_in(world: World) -> None:

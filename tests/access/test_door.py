@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from access.authenticator import Authenticator, Authority, b64, der, name
 from access.rooms import World, policy_text, screening
+from access.test_attacks import enrol
 from immure.access import (
     Approval,
     Certificate,
@@ -183,6 +184,42 @@ def test_sessions_and_certificates_end_with_the_grant(row: str, world: World) ->
     world.clock.pass_(minutes=31)
     assert world.door.revoked_certificates("ssh") == []  # it has run out by itself
     world.door.verify()
+
+
+def test_certificates_of_a_grant_that_is_dead_are_listed_whatever_it_died_of(world: World) -> None:
+    """Nobody has revoked anything: the screening has run out, and sshd knows nothing of that."""
+    enrol(world, "prd-eve", "P-eve", expires=spelled(world.clock.at + timedelta(hours=1)))
+    grant = world.granted("prd-eve", hours=2)
+    other = world.granted("prd-edsger", hours=2)
+    for number, (one, minutes) in enumerate(((grant, 60), (grant, 30), (other, 120))):
+        ends = spelled(world.clock.at + timedelta(minutes=minutes))
+        world.door.record_certificate(one, "enter", kind="ssh", serial=str(number), ends=ends)
+    assert world.door.revoked_certificates("ssh") == []
+    sooner = screening(world.clock.at, expires=spelled(world.clock.at + timedelta(minutes=5)))
+    subject = {"account": "prd-eve", "screening": sooner}
+    request = world.sign(world.door.begin_request("prd-barbara", "screening", subject)).id
+    world.approve(request, "prd-grace")
+    assert world.approve(request, "prd-edsger").state == "done"
+    world.clock.pass_(minutes=6)
+    assert [one.serial for one in world.door.revoked_certificates("ssh")] == ["0", "1"]
+    assert world.door.revoked_certificates("x509") == []
+    world.clock.pass_(minutes=30)
+    assert [one.serial for one in world.door.revoked_certificates("ssh")] == ["0"]
+    key = b64(next(iter(world.keys["prd-edsger"][1].credentials)))  # which has nothing to do with the grant
+    world.sign(world.door.begin_lost_key("prd-barbara", key, world.clock.at))
+    assert [one.serial for one in world.door.revoked_certificates("ssh")] == ["0", "2"]
+
+
+def test_a_certificate_does_not_outlast_the_screening(world: World) -> None:
+    until = world.clock.at + timedelta(hours=1)
+    enrol(world, "prd-eve", "P-eve", expires=spelled(until))
+    grant = world.granted("prd-eve", hours=2)
+    assert world.door.rights_end(world.door.record(Grant, grant)) == until
+    with pytest.raises(NoGrantError, match="or the screening of who has it"):
+        world.door.record_certificate(
+            grant, "enter", kind="ssh", serial="1", ends=spelled(until + timedelta(seconds=1))
+        )
+    world.door.record_certificate(grant, "enter", kind="ssh", serial="1", ends=spelled(until))
 
 
 def test_certificates_that_are_not_issued(world: World) -> None:

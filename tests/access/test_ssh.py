@@ -14,13 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from access.rooms import RAM, Clock, World
+from access.rooms import RAM, Clock, World, screening
 from access.sshd import Host, make_key, running
+from access.test_attacks import enrol
 from immure.access import DeniedError, NoGrantError
 from immure.access.errors import AccessError
 from immure.access.records import Certificate
 from immure.access.ssh import Authority, Issued, Order, make_krl, sign_certificate, write_krl
 from immure.access.ssh_keys import parse_public_key
+from immure.access.texts import spelled
 from immure.errors import InputError, UsageError
 from servers.program import Program, directory
 
@@ -92,6 +94,25 @@ def test_a_grant_lets_in_until_it_is_revoked(room: World, host: Host, tmp_path: 
     assert "revoked" in host.sshd.printed()
     with pytest.raises(NoGrantError):
         certified(room, host, key)
+
+
+def test_somebody_whose_screening_runs_out(room: World, host: Host, tmp_path: Path) -> None:
+    """Nobody has revoked anything. The certificate ends with the screening; and if that ends sooner than it
+    was to, the certificate is on the list."""
+    key = make_key(tmp_path / "sk", "ed25519-sk")
+    until = room.clock.at + timedelta(minutes=10)
+    enrol(room, "prd-eve", "P-eve", expires=spelled(until))
+    room.granted("prd-eve", hours=2)
+    assert certified(room, host, key, Order("prd-eve", "room:debug")).ends == until
+    assert host.enter(key).returncode == 0
+    record = screening(room.clock.at, expires=spelled(room.clock.at + timedelta(minutes=1)))
+    subject = {"account": "prd-eve", "screening": record}
+    request = room.sign(room.door.begin_request("prd-barbara", "screening", subject)).id
+    room.approve(request, "prd-grace")
+    assert room.approve(request, "prd-edsger").state == "done"
+    room.clock.pass_(minutes=2)
+    assert write_krl(room.door, Path(f"{host.ca}.pub"), host.krl) == 1
+    assert refused(host.enter(key))
 
 
 def test_a_key_that_has_not_verified_its_user(room: World, host: Host, tmp_path: Path) -> None:

@@ -19,7 +19,17 @@ import pytest
 
 from access.crashing import signer_of
 from access.rooms import Clock, World, policy_text
-from immure.access import AccessError, Approval, Door, Grant, NoGrantError, Request, StaleError
+from immure.access import (
+    AccessError,
+    Approval,
+    DeniedError,
+    Door,
+    Grant,
+    HardwareKey,
+    NoGrantError,
+    Request,
+    StaleError,
+)
 from immure.access.restoring import restore_room
 from immure.auditlog import AuditLog, parse_checkpoint
 from immure.errors import LogError
@@ -155,6 +165,14 @@ FORGED: dict[str, tuple[str, dict[str, Any]]] = {
     "a grant by itself": ("access.approve", {"document": {"act": "approve", "account": "prd-ada"}}),
     "a use of nothing": ("access.used", {"document": {"act": "used", "grant": "x", "action": "enter"}}),
     "a suspicion of nothing": ("access.suspect", {"document": {"act": "suspect", "credential": "x"}}),
+    "metadata of a model that says nothing": (
+        "access.metadata",
+        {"document": {"act": "metadata", "number": 1, "models": {"x": {"roots": []}}}},
+    ),
+    "metadata of a model that says something else": (
+        "access.metadata",
+        {"document": {"act": "metadata", "number": 1, "models": {"x": {"roots": [], "statuses": [7]}}}},
+    ),
     "older metadata": ("access.metadata", {"document": {"act": "metadata", "number": True, "models": {}}}),
 }
 
@@ -248,6 +266,7 @@ CRASHES: dict[str, tuple[Callable[[World, AuditLog], None], bool]] = {
     "before it is noted": (_at_pending, False),
     "before it is logged": (_at_append, False),
     "before it is committed": (_behind_append, True),
+    "before it is forgotten that it was to be": (_behind_commit, True),
 }
 
 
@@ -262,16 +281,58 @@ def test_an_event_happens_or_does_not(row: str, world: World) -> None:
         world.door.complete(response)
     for signer in (None, world.signer):  # also who only looks can open it meanwhile
         door = world.open(signer=signer)
+        assert bool(door.records(Grant)) is happened
+        assert len(door.records(Approval, about=request)) == 1 + happened
+        door.verify()
         if signer is not None:
-            assert bool(door.records(Grant)) is happened
-            assert len(door.records(Approval, about=request)) == 1 + happened
             assert not (world.path / "pending.json").exists()
-            door.verify()
         door.close()
     world.again()
-    if not happened:
-        assert world.approve(request, "prd-edsger").state == "done"
+    if happened:  # whoever got no answer sends it again
+        with pytest.raises(DeniedError) as caught:
+            world.door.complete(response)
+        assert caught.value.rule in ("replayed", "challenge")
+    else:
+        assert world.door.complete(response).state == "done"
     assert world.door.live_grant("room:debug", "enter").id == request
+    assert {key.state for key in world.door.records(HardwareKey)} == {"active"}
+    assert world.heard == []
+    world.door.verify()
+
+
+def test_a_revocation_that_a_crash_has_broken_off_counts_for_who_only_looks(world: World) -> None:
+    """It is in the log. The gate that asks cannot finish it, and does not let anybody in by what is not."""
+    grant = world.granted()
+    reader = world.open(signer=None)
+    assert reader.live_grant("room:debug", "enter").id == grant
+    response = world.touch(world.door.begin_revocation("prd-barbara", grant, "not needed any more"))
+    _behind_append(world, world.door.log)
+    with pytest.raises(Broken):
+        world.door.complete(response)
+    before = (world.path / "door.db").read_bytes()
+    for door in (reader, world.open(signer=None)):
+        with pytest.raises(NoGrantError, match="is revoked"):
+            door.live_grant("room:debug", "enter")
+        assert (world.path / "door.db").read_bytes() == before
+        (world.path / "pending.json").rename(world.path / "gone")
+        with pytest.raises(StaleError):
+            door.live_grant("room:debug", "enter")
+        (world.path / "gone").rename(world.path / "pending.json")
+        door.close()
+
+
+def test_one_response_to_two_doors_at_once(world: World) -> None:
+    """Both have found the ceremony before the first is done; a second answer is no copy of the key."""
+    other = world.open()
+    response = world.touch(world.door.begin_approval("prd-grace", world.ask()))
+    ceremony = other.ceremony(response)
+    world.door.complete(response)
+    other.ceremony = lambda _: ceremony  # type: ignore[method-assign]
+    with pytest.raises(DeniedError) as caught:
+        other.complete(response)
+    assert caught.value.rule == "replayed"
+    assert {key.state for key in other.records(HardwareKey)} == {"active"}
+    other.close()
 
 
 def test_a_log_that_cannot_be_written(world: World) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from fido2.ctap import CtapError
@@ -212,6 +213,28 @@ def test_a_workstation(desk: Desk, run: Run) -> None:
     )
 
 
+def test_a_workstation_is_taken_and_retired(desk: Desk, run: Run) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    leaf = Authority.root("Workstations").leaf(name("laptop"), key.public_key(), client=True)
+    Path("laptop.pem").write_bytes(leaf.public_bytes(Encoding.PEM))
+    machine = leaf.fingerprint(hashes.SHA256()).hex()
+    why = ("--reason", "stolen on the train")
+    unknown = desk.act(("retire",), "prd-ada", "room", machine, *why, code=1)
+    assert "no such workstation" in unknown.err
+    run("workstation", "room", "prd-ada", "laptop.pem", "--as", "prd-ada", "--options", "sign.json", *KEY)
+    response = desk.keys["prd-ada"][0].get(json.loads(Path("sign.json").read_text())["options"])
+    Path("response.json").write_text(json.dumps(response))
+    finish = ("--assertion", "response.json", *KEY, "-f", "json")
+    asked = json.loads(run("workstation", "room", "prd-ada", "laptop.pem", *finish).out)["id"]
+    for other in ("prd-grace", "prd-edsger"):
+        desk.act(("approve",), other, "room", asked)
+    assert f"active  {machine}" in run("person", "show", "room", "prd-ada").out
+    done = desk.act(("retire",), "prd-grace", "room", machine, *why)
+    assert json.loads(done.out)["state"] == "retired"
+    assert f"retired  {machine}" in run("person", "show", "room", "prd-ada").out
+    assert "is retired" in desk.act(("retire",), "prd-grace", "room", machine, *why, code=1).err
+
+
 def test_broken_glass(desk: Desk, run: Run) -> None:
     arguments = ("--resource", "room:debug", "--action", "enter", "--reason", "nobody answers")
     done = desk.act(("break-glass",), "prd-ada", "room", *arguments)
@@ -337,8 +360,28 @@ def test_a_response_to_another_ceremony(desk: Desk, run: Run) -> None:
     assert "no ceremony waits for this response" in again.err
 
 
+def test_a_response_to_another_act(desk: Desk, run: Run) -> None:
+    """What it is compared with may not be there at all."""
+    run("request", "room", "--as", "prd-ada", *ASK, "--options", "sign.json", *KEY)
+    sign = json.loads(Path("sign.json").read_text())
+    Path("response.json").write_text(json.dumps(desk.keys["prd-ada"][0].get(sign["options"])))
+    response = ("--assertion", "response.json", *KEY)
+    for command in (
+        ("person", "suspend", "room", "prd-grace"),
+        ("person", "reinstate", "room", "prd-grace"),
+        ("key", "lost", "room", "x"),
+        ("approve", "room", "x"),
+        ("approve", "room", "founding"),
+        ("revoke", "room", "x"),
+        ("review", "room", "x"),
+        ("break-glass", "room"),
+    ):
+        assert "to another ceremony" in run(*command, *response, code=2).err
+    assert run("request", "room", *response).code == 0
+
+
 COMMANDS = (
-    "", "init", "person add", "key enrol", "screen", "workstation", "request", "approve", "revoke",
+    "", "init", "person add", "key enrol", "screen", "workstation", "retire", "request", "approve", "revoke",
     "break-glass", "review", "check", "report", "verify", "policy propose", "mds",
 )  # fmt: skip
 

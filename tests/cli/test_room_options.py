@@ -71,6 +71,22 @@ def test_whoever_runs_the_machine_names_the_room(
     assert run('keys compromise k1 --reason "in a dump"')[0] == 0
 
 
+def test_a_room_whose_log_is_elsewhere(
+    room: Room, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.granted(resource="key:k1", actions=["rotate"])
+    room.door.close()
+    (tmp_path / "room" / "log").rename(tmp_path / "decisions")
+    by_room = "--room room --room-key file:door"
+    assert run(f"keys activate k1 {by_room}")[0] == 3
+    assert run(f"keys activate k1 {by_room} --room-log decisions")[0] == 0
+    monkeypatch.setenv("IMMURE_ROOM_LOG", "decisions")
+    assert run(f"keys suspend k1 --reason odd {by_room}")[0] == 0
+    (tmp_path / "decisions").rename(tmp_path / "room" / "log")
+    used = [one.body["document"] for one in room.again().log.entries() if one.kind.endswith("used")]
+    assert [one["detail"]["act"] for one in used] == ["activate", "suspend"]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [("--as prd-ada", "--as needs --room"), ("--room room", "--room needs --room-key")],

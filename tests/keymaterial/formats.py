@@ -269,7 +269,7 @@ def jks(key: Any, password: str = "") -> bytes:
     algorithm = bytes.fromhex("300e060a2b060104012a021101010500")
     inner = algorithm + b"\x04\x82" + struct.pack(">H", len(sealed)) + sealed
     entry = b"\x30\x82" + struct.pack(">H", len(inner)) + inner
-    head = struct.pack(">IIIIH", 0xFEEDFEED, 2, 1, 1, 3) + b"key" + bytes(8)
+    head = struct.pack(">IIIIH", 0xFEEDFEED, 2, 1, 1, 3) + b"key" + (1_790_000_000_000).to_bytes(8, "big")
     store = head + struct.pack(">I", len(entry)) + entry + struct.pack(">I", 0)
     return store + hashlib.sha1(secret + b"Mighty Aphrodite" + store).digest()
 

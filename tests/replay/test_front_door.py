@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from immure.access import Door
+from immure.access import AccessError, Door
 from immure.replay.errors import ReplayError
 from immure.replay.front_door import FrontDoor
 
@@ -35,7 +35,22 @@ def test_the_engineer_comes_in_and_nobody_else(door: FrontDoor):
         "the signature is not that of the key"
     ] * 2
     assert all("no ceremony waits" in one.refused for one in attempts if "sent again" in one.words)
-    assert door.entries > before + 4  # answers that were refused are in the log, too
+    entries = list(door._door.log.entries())[before + 4 :]
+    kinds = [entry.kind for entry in entries]
+    # in each room: his own key is refused, which is in the log; and she has asked for what an old approval
+    # could be sent again for
+    assert kinds == ["access.refused", "access.request"] * 2
+
+
+def test_an_error_is_no_refusal(door: FrontDoor, monkeypatch: pytest.MonkeyPatch):
+    """A door that breaks has not kept him out."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise AccessError("cannot be read")
+
+    monkeypatch.setattr(Door, "begin", broken)
+    with pytest.raises(ReplayError, match=r"neither yes nor no: ada@corp\.example asks .*: cannot be read"):
+        door.attacks(ROOMS)
 
 
 def test_a_door_that_keeps_everybody_out_is_no_control(door: FrontDoor, monkeypatch: pytest.MonkeyPatch):

@@ -18,7 +18,7 @@ from immure.scanning.scanner import scan_image
 from .hostile import IMAGES, fake_moduli, pem_headers
 from .material import PAGE, filler, forms, image_of, planted, scan
 
-SIZE = 128 << 10
+SIZE = 80 << 10
 #: Seconds for one of these on a busy machine. What they must not do is to take minutes or hours.
 PATIENCE = 20.0
 

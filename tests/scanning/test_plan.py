@@ -69,9 +69,9 @@ def test_the_narrowest_tier_finds_numbers_in_allocations_of_their_own(
 ) -> None:
     monkeypatch.setattr(plan, "BUDGETS", dict.fromkeys(BUDGETS, 0))
     for before, behind in AROUND:
-        memory = filler("ordinary", 12 * PAGE, seed=3)
-        plant(memory, 5 * PAGE - 64, bytes(768))
-        plant(memory, 5 * PAGE - len(before), before + forms(kind)[secret, encoding] + behind)
+        memory = filler("ordinary", 4 * PAGE, seed=3)
+        plant(memory, 2 * PAGE - 64, bytes(768))
+        plant(memory, 2 * PAGE - len(before), before + forms(kind)[secret, encoding] + behind)
         report = scan(memory, kind, chunk_bytes=1 << 16)
         assert of_key(report, kind) is not None
         assert not report.complete

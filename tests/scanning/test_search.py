@@ -94,9 +94,9 @@ def test_one_copy_is_enough(kind: str, secret: str) -> None:
         if name != secret or (kind not in SMALL and encoding.endswith("-utf16le")):
             continue
         data = forms(kind)[name, encoding]
-        offset = 5 * PAGE + (3 * multiple if multiple < 8 else 8 * (turn % 4))
+        offset = 2 * PAGE + (3 * multiple if multiple < 8 else 8 * (turn % 4))
         filling = FILLERS[turn % len(FILLERS)] if kind in SMALL else "zeros"
-        memory = planted(data, offset, name=filling, size=10 * PAGE, seed=turn)
+        memory = planted(data, offset, name=filling, size=5 * PAGE, seed=turn)
         if encoding in TEXTS:  # what stands beside it must not be text, or the phase is another
             plant(memory, offset - 2, b"\0\0")
             plant(memory, offset + len(data), b"\0\0")

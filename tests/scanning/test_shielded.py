@@ -9,19 +9,25 @@ import signal
 import struct
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from immure.dumps.dump import Process
 from immure.dumps.elfcore import parse_elf_core
 from immure.dumps.limits import Limits
 from immure.dumps.open import open_image
 from immure.dumps.readers import BytesReader
 from immure.errors import KeyFormatError
+from immure.keymaterial.key import Origin, PublicKey
 from immure.keymaterial.private import okp_from_seed
 from immure.keymaterial.shielded import PREKEY_BYTES, unshield
-from immure.scanning.shielded import find_shielded
+from immure.scanning.finding import Finding
+from immure.scanning.options import Mode, ScanOptions
+from immure.scanning.scanner import scan_image
+from immure.scanning.shielded import find_shielded, shielded_hits
 from immure.synth.elf import Segment, build_elf_core
 
 needs_agent = pytest.mark.skipif(
@@ -93,6 +99,43 @@ def test_a_wrong_prekey_and_a_wrong_end() -> None:
             unshield(*wrong)
 
 
+def test_a_scan_finds_it_too(tmp_path: Path) -> None:
+    """In a core, and in parts of one."""
+    data = core()
+    image = parse_elf_core("core", BytesReader(data), Limits())
+    report = scan_image(image, (), ScanOptions(threads=1))
+    (finding,) = report.findings
+    assert finding.key.numbers == okp_from_seed("Ed25519", SEED).public
+    assert (finding.kind, finding.proof) == (
+        "unnamed",
+        "a whole private key (openssh-shielded) whose arithmetic holds",
+    )
+    (place,) = finding.occurrences
+    assert (place.encoding, place.virtual_address, place.whole) == ("openssh-shielded", HEAP + 0x1000, True)
+    assert scan_image(image, (), ScanOptions(threads=1, detectors=("ec",))).findings == []
+    named = PublicKey(okp_from_seed("Ed25519", SEED).public, Origin("n", kid="host"))
+    assert scan_image(image, [named], ScanOptions(threads=1)).findings[0].kind == "named"
+
+
+@pytest.mark.parametrize(
+    ("process", "region", "mode", "expected"),
+    [
+        ("sshd-session", "", "quick", 1),
+        (None, "", "quick", 1),
+        ("python", "", "quick", 0),
+        ("python", "/usr/bin/ssh", "quick", 1),
+        ("python", "", "exhaustive", 1),
+    ],
+)
+def test_quick_mode_looks_at_programs_of_openssh(
+    process: str | None, region: str, mode: Mode, expected: int
+) -> None:
+    image = parse_elf_core("core", BytesReader(core()), Limits())
+    image.process = None if process is None else Process(name=process)
+    image.regions = tuple(replace(one, name=region or one.name) for one in image.regions)
+    assert len(list(shielded_hits(image, mode))) == expected
+
+
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator[int]:
     """The process id of a real agent that holds three keys."""
@@ -134,3 +177,11 @@ def test_the_core_of_an_agent(agent: int, tmp_path: Path) -> None:
     command = ["gdb", "-nx", "-batch", "-p", str(agent), "-ex", "set dump-excluded-mappings on"]
     subprocess.run([*command, "-ex", f"gcore {core}"], capture_output=True, check=True)
     assert kinds(core) == ALL
+    with open_image(core) as image:
+        report = scan_image(image, (), ScanOptions(threads=2))
+    found = [finding for finding in report.findings if _is_shielded(finding)]
+    assert {finding.key.kty for finding in found} == {"RSA", "EC", "OKP"}
+
+
+def _is_shielded(finding: Finding) -> bool:
+    return any(one.encoding == "openssh-shielded" for one in finding.occurrences)

@@ -296,7 +296,7 @@ def test_grants_are_asked_for(world):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("version = 1\n[signers\n", "is not a policy: Expected ']'"),
+        ("version = 1\n[signers\n", "is no TOML: Expected ']'"),
         ("version = 2\n", "another version"),
         (None, "cannot be read: No such file"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -140,7 +141,9 @@ def test_urls_that_are_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize(("url", "package"), [("gs://b/x", "gcsfs"), ("az://b/x", "adlfs")])
-def test_a_package_that_is_missing_is_named(url: str, package: str) -> None:
+def test_a_package_that_is_missing_is_named(url: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, url[:2], raising=False)
     with pytest.raises(SourceError, match=f"pip install {package}"):
         Objects(url)
 

@@ -31,8 +31,8 @@ The verbs, by what they are for:
 * people and keys: ``begin_suspension``, ``begin_leaving``, ``begin_lost_key``
 * every ceremony: ``complete``; ``ceremony`` finds the one that a response belongs to
 * pages: ``begin_sign_in``, ``signed_in`` (to look), ``session`` (on a grant)
-* gates: ``live_grant``, ``session``, ``use``, ``record_certificate``, ``revoked_certificates``,
-  ``end_session``
+* gates: ``live_grant``, ``session``, ``use``, ``rights_end``, ``record_certificate``,
+  ``revoked_certificates``, ``end_session``
 * looking: ``records(Grant)``, ``record(Person, "prd-ada")``, ``person_fault``, ``grant_fault``, ``policy``
 * upkeep: ``import_metadata``, ``verify``, ``close``; :func:`.restoring.restore_room`
 

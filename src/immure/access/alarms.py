@@ -8,15 +8,20 @@ the pager may be what is broken.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
+from immure.access.records import HardwareKey
+from immure.access.room import Room
 from immure.access.texts import spelled
-from immure.auditlog import JSON
+from immure.auditlog import JSON, Entry
 
 TIMEOUT_SECONDS: Final = 5.0
+#: Entries that are to be heard.
+ALARMING: Final = ("access.break-glass", "access.suspect")
+HEARD: Final = "access.alarm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,29 @@ class Alarm:
             "words": self.words,
             "entry": self.entry,
         }
+
+
+def still_unheard(before: list[int], entry: Entry) -> list[int]:
+    """Indexes of entries for which no alarm has sounded yet, with ``entry`` behind those ``before``."""
+    if entry.kind in ALARMING:
+        return [*before, entry.index]
+    if entry.kind == HEARD:
+        document = entry.body.get("document")
+        of = document.get("of") if isinstance(document, Mapping) else None
+        return [one for one in before if one != of]
+    return before
+
+
+def alarm_of(room: Room, act: str, document: Mapping[str, Any], at: datetime, entry: int) -> Alarm:
+    """The alarm for an entry: that of an act in :data:`ALARMING`."""
+    if act == "break-glass":
+        account = str(document.get("account"))
+        words = f"{account} has broken the glass for {document.get('resource')}: {document.get('reason')}"
+        return Alarm("break-glass", account, at, words, entry)
+    key = room.rows.get(HardwareKey, str(document.get("credential")))
+    account = "nobody" if key is None else key.account
+    words = f"there may be a copy of a hardware key of {account}: {document.get('reason')}"
+    return Alarm("suspect-key", account, at, words, entry)
 
 
 #: Sounds an alarm; whatever it raises is logged.

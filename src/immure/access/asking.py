@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,18 +12,16 @@ from immure.access.acts.founding import founding_fault, founding_list
 from immure.access.acts.requests import approval_document
 from immure.access.ceremonies import Ceremony
 from immure.access.document import make
+from immure.access.ids import new_id
+from immure.access.protection import protected_subject
 from immure.access.records import Person, Request
 from immure.access.room import FOUNDING, deny
 from immure.access.step import rehearse
 from immure.access.store import Store
 from immure.access.texts import encode, spelled
+from immure.access.tpm.challenges import Challenges
 from immure.access.workstation import read_workstation
 from immure.auditlog import JSON
-
-
-def new_id() -> str:
-    """80 random bits in 16 characters."""
-    return base64.b32encode(secrets.token_bytes(10)).decode().lower()
 
 
 class Asking:
@@ -110,13 +107,32 @@ class Asking:
         }  # fmt: skip
         return self.begin_request(account, "enrol", subject)
 
-    def request_workstation(self, account: str, *, holder: str, certificate: bytes) -> Ceremony:
+    def request_workstation(
+        self, account: str, *, holder: str, certificate: bytes, evidence: Mapping[str, JSON] | None = None
+    ) -> Ceremony:
         """Ask that sessions of ``holder`` may be bound to a workstation with this client certificate (PEM or
-        DER)."""
+        DER). ``evidence``, made by :meth:`finish_tpm`, proves that its key is in a TPM."""
         with self._store.reading() as at:
-            digest, ends = read_workstation(certificate, self._store.room.policy.workstation_roots, at)
-        subject = {"account": holder, "workstation": digest, "ends": spelled(ends)}
+            policy = self._store.room.policy
+            digest, ends = read_workstation(certificate, policy.workstation_roots, at)
+            protected = protected_subject(self._challenges(), certificate, evidence, policy.tpm, at)
+        subject = {"account": holder, "workstation": digest, "ends": spelled(ends), **protected}
         return self.begin_request(account, "workstation", subject)
+
+    def begin_tpm(self, holder: str, offer: Mapping[str, JSON]) -> dict[str, Any]:
+        """A challenge to the TPM of a workstation that is to be ``holder``'s (:mod:`immure.access.tpm`)."""
+        with self._store.reading() as at:
+            room = self._store.room
+            room.person(holder)
+            return self._challenges().begin(offer, room.policy.tpm, room=room.id, account=holder, at=at)
+
+    def finish_tpm(self, answer: Mapping[str, JSON]) -> dict[str, Any]:
+        """The evidence that the answer to a challenge makes; good for a day, in this room."""
+        with self._store.reading() as at:
+            return self._challenges().finish(answer, self._store.room.policy.tpm, at)
+
+    def _challenges(self) -> Challenges:
+        return Challenges(self._store.directory)
 
     def request_policy(self, account: str, text: str) -> Ceremony:
         """Ask that another policy be in force."""

@@ -24,6 +24,9 @@ from immure.auditlog.canonical import canonical
 #: Ceremonies that can be under way at once; of one account.
 MOST_OPEN: Final = 1000
 MOST_OF_ONE: Final = 32
+#: Acts for which a ceremony is begun for whoever asks: they are counted apart, so that nobody can keep others
+#: from approving, revoking or breaking the glass by beginning many of these.
+FOR_ANYBODY: Final = ("sign-in", "register")
 #: Responses that do not hold, until a ceremony is over.
 MOST_FAILURES: Final = 5
 
@@ -96,9 +99,12 @@ def _remember(room: Room, document: Mapping[str, Any], options: Mapping[str, Any
     database, name = room.rows.database, encode(challenge(document))
     expires = at + PATIENCE
     database.execute("DELETE FROM ceremonies WHERE expires < ?", (int(at.timestamp()),))
-    (count,) = database.execute("SELECT count(*) FROM ceremonies").fetchone()
-    query = "SELECT count(*) FROM ceremonies WHERE json_extract(document, '$.account') = ?"
-    (own,) = database.execute(query, (document["account"],)).fetchone()
+    query = (
+        "SELECT count(*), count(*) FILTER (WHERE json_extract(document, '$.account') = ?) FROM ceremonies "
+        "WHERE (json_extract(document, '$.act') IN (?, ?)) = ?"
+    )
+    apart = document["act"] in FOR_ANYBODY
+    count, own = database.execute(query, (document["account"], *FOR_ANYBODY, apart)).fetchone()
     if count >= MOST_OPEN or own >= MOST_OF_ONE:
         deny("busy", "too many ceremonies have begun and not ended; wait five minutes")
     row = (name, canonical(document).decode(), json.dumps(options), int(expires.timestamp()))

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from immure.access import ceremonies
-from immure.access.alarms import Alarm, Sounder, sound, webhook
+from immure.access.alarms import Sounder, alarm_of, sound, webhook
 from immure.access.ceremonies import Ceremony
 from immure.access.errors import CeremonyError, DeniedError
 from immure.access.outcome import subject_of
 from immure.access.room import Event, Room
+from immure.access.step import PREFIX
 from immure.access.store import Store
-from immure.access.texts import encode
+from immure.access.texts import encode, moment
 from immure.access.webauthn.client_data import parse_client_data
 from immure.access.webauthn.response import Assertion, Registration, parse_response
 from immure.auditlog import JSON, Entry
@@ -86,7 +87,7 @@ class Completing:
             raise
         done = _done(self._store.room, event, entry, secret)
         if event.act == "break-glass":
-            return self._alarmed(done, event)
+            return replace(done, silent=self._sound(entry))
         return done
 
     def _refused(self, ceremony: Ceremony, response: Registration | Assertion, error: DeniedError) -> None:
@@ -104,24 +105,22 @@ class Completing:
                 "credential": encode(response.id),
                 "reason": error.reason,
             }
-            entry, event = self._store.write("suspect", {"document": suspect})
-            account = str(ceremony.document.get("account"))
-            words = f"there may be a copy of a hardware key of {account}: {error.reason}"
-            self._sound(Alarm("suspect-key", account, event.at, words, entry.index))
+            self._sound(self._store.write("suspect", {"document": suspect})[0])
 
-    def _alarmed(self, done: Done, event: Event) -> Done:
-        actor, _ = event.who()
-        words = f"{actor.id} has broken the glass for {event.text('resource')}: {event.text('reason')}"
-        silent = self._sound(Alarm("break-glass", actor.id, event.at, words, done.entry))
-        return replace(done, silent=silent)
+    def sound_what_nobody_heard(self) -> None:
+        """Sound the alarms for entries that none has sounded for: whoever wrote them was interrupted, or
+        killed, before it could. Another process may just be about to; twice is better than never."""
+        for entry in self._store.unheard():
+            self._sound(entry)
 
-    def _alarm_urls(self) -> tuple[str, ...]:
-        with self._store.reading():
-            return self._store.room.policy.glass.alarms
-
-    def _sound(self, alarm: Alarm) -> tuple[str, ...]:
-        hooks = [(url, webhook(url)) for url in self._alarm_urls()]
-        outcomes = sound(alarm, [*self._sounders, *hooks])
+    def _sound(self, entry: Entry) -> tuple[str, ...]:
+        """Sound the alarm for an entry, and log who has heard it; what was not heard, and why."""
+        document: Any = entry.body["document"]
+        act, at = entry.kind.removeprefix(PREFIX), moment(str(entry.body["at"]))
+        with self._store.looking():
+            alarm = alarm_of(self._store.room, act, document, at, entry.index)
+            urls = self._store.room.policy.glass.alarms
+        outcomes = sound(alarm, [*self._sounders, *((url, webhook(url)) for url in urls)])
         failed = {name: why for name, why in outcomes if why}
         body: dict[str, JSON] = {
             "act": "alarm", "of": alarm.entry, "heard": [name for name, why in outcomes if not why],

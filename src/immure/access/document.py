@@ -24,7 +24,6 @@ from immure.auditlog.canonical import canonical
 VERSION: Final = 1
 #: How long a ceremony may take, from the challenge to the response.
 PATIENCE: Final = timedelta(minutes=5)
-_COMMON: Final = frozenset({"v", "room", "act", "account", "issued", "nonce"})
 
 
 def make(
@@ -51,8 +50,3 @@ def make(
 def challenge(document: Mapping[str, Any]) -> bytes:
     """What is to be signed for a document: 32 bytes."""
     return hashlib.sha256(canonical(document)).digest()
-
-
-def particulars(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What a document says beside who, where and when."""
-    return {name: value for name, value in document.items() if name not in _COMMON}

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, TypeVar
 from immure.access.alarms import Sounder
 from immure.access.asking import Asking
 from immure.access.completing import Completing
+from immure.access.continuing import check_continues
 from immure.access.errors import AccessError, DeniedError, StaleError
 from immure.access.gates import Gates
 from immure.access.live import grant_fault
 from immure.access.policy import Policy
 from immure.access.policy_file import parse_policy
+from immure.access.protection import protection_of
 from immure.access.records import Record
 from immure.access.replaying import digest_of
 from immure.access.step import PREFIX
@@ -25,7 +27,7 @@ from immure.access.texts import encode
 from immure.access.webauthn.metadata import Metadata, parse_metadata
 from immure.auditlog import JSON, AuditLog, Checkpoint, NoteSigner
 from immure.clock import Clock, now
-from immure.errors import LogError, UsageError
+from immure.errors import UsageError
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -95,7 +97,7 @@ class Door(Asking, Completing, Gates):
         clock: Clock = now,
         sounders: Sequence[tuple[str, Sounder]] = (),
     ) -> Door:
-        """Open the door of a room; finish what a crash has broken off.
+        """Open the door of a room; finish what a crash has broken off, alarms among it.
 
         Args:
             path: its directory.
@@ -114,12 +116,15 @@ class Door(Asking, Completing, Gates):
         opened = AuditLog.open(log or directory / LOG, signer=signer, clock=clock, known=known, check=False)
         store = Store(directory, opened, clock, writable=signer is not None, create=False)
         try:
-            _check_continues(store, opened)
+            check_continues(opened, store.standing.checkpoint)
             store.settle()
+            door = cls(store, sounders)
+            if store.writable:
+                door.sound_what_nobody_heard()
         except BaseException:
             store.close()
             raise
-        return cls(store, sounders)
+        return door
 
     def close(self) -> None:
         """Close the database."""
@@ -179,6 +184,11 @@ class Door(Asking, Completing, Gates):
         with self._store.reading() as at:
             return self._store.room.person_fault(self._store.room.person(account), at)
 
+    def protection_of(self, workstation: str) -> str:
+        """Where the key of a workstation is: proven to be in a ``tpm``, or in ``software``."""
+        with self._store.looking():
+            return protection_of(self._store.room, workstation)
+
     def grant_fault(self, grant: str) -> tuple[str, str] | None:
         """Why a grant is not live now; None if it is."""
         with self._store.reading() as at:
@@ -222,28 +232,16 @@ class Door(Asking, Completing, Gates):
 
     def verify(self, told: Callable[[int], None] = lambda _: None) -> int:
         """Make the records anew from the log, with every signature in it verified, and compare; the number of
-        entries of the log. ``told`` is told how many were verified.
+        entries of the log. ``told`` is told how many were verified. What happens meanwhile is left for the
+        next time.
 
         Raises:
             StaleError: the database holds something that does not follow from the log.
             AccessError: the log holds something that no door would have let in.
         """
-        with self._store.looking():
-            if digest_of(self._store.log, told) != self._store.rows.digest():
-                raise StaleError("the database does not follow from the log", path=str(self._store.directory))
-            return len(self._store.log)
-
-
-def _check_continues(store: Store, log: AuditLog) -> None:
-    """The log must continue the one that the database has seen."""
-    kept = store.kept_checkpoint()
-    if kept is None:
-        return
-    if kept.size > len(log):
-        reason = f"the log had {kept.size} entries once and has {len(log)}: it was put back"
-        raise StaleError(reason, path=str(log.directory))
-    try:
-        log.consistency_proof(kept.size).verify(kept.root, log.checkpoint().root)
-    except LogError as error:
-        words = f"the log is not the one that the database has seen: {error.reason}"
-        raise StaleError(words, path=str(log.directory)) from error
+        with self._store.looking():  # not for as long as it takes: who writes would have to wait
+            position, size = self._store.standing.position, len(self._store.log)
+            digest = self._store.rows.digest()
+        if digest_of(self._store.log, told, until=position) != digest:
+            raise StaleError("the database does not follow from the log", path=str(self._store.directory))
+        return size

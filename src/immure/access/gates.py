@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from immure.access.errors import DeniedError, NoGrantError
-from immure.access.live import live_grant, live_session, signed_in
+from immure.access.live import grant_fault, live_grant, live_session, rights_end, signed_in
 from immure.access.names import parse_resource
 from immure.access.records import Certificate, Grant, Person, Session
 from immure.access.room import Room
@@ -72,7 +72,7 @@ class Gates:
         Args:
             grant, action: on which grant, for which of its actions.
             kind, serial: ``ssh`` and its serial number, for instance.
-            ends: until when it is valid (RFC 3339), not beyond the grant.
+            ends: until when it is valid (RFC 3339), not beyond :meth:`rights_end`.
         """
         document: dict[str, JSON] = {
             "act": "certificate",
@@ -84,11 +84,24 @@ class Gates:
         }
         return self._system("certificate", document)
 
+    def rights_end(self, grant: Grant) -> datetime:
+        """Until when a certificate on a grant can be at most: the end of the grant, or of the screening."""
+        with self._store.looking():
+            return rights_end(self._store.room, grant)
+
     def revoked_certificates(self, kind: str) -> list[Certificate]:
-        """Certificates of a kind that were revoked and have not run out: for a KRL or CRL."""
+        """Certificates of a kind that have not run out and are worth nothing: they were revoked, or their
+        grant is not live now for whatever reason (screening, keys, policy). For a KRL or CRL."""
         with self._store.reading() as at:
-            found = self._store.rows.find(Certificate, state="revoked")
-            return [one for one in found if one.kind == kind and at < one.ends]
+            room, found, live = self._store.room, list[Certificate](), dict[str, bool]()
+            for one in self._store.rows.find(Certificate):
+                if one.kind != kind or at >= one.ends:
+                    continue
+                if one.grant not in live:
+                    live[one.grant] = grant_fault(room, room.grant(one.grant), at) is None
+                if one.state == "revoked" or not live[one.grant]:
+                    found.append(one)
+            return found
 
     def end_session(self, session: str, reason: str = "signed out") -> Entry:
         """End a session; whoever has its secret may ask for that."""

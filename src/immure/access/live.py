@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from immure.access.errors import NoGrantError
 from immure.access.names import Resource
-from immure.access.records import Grant, Person, Session, Workstation
+from immure.access.policy import Rule
+from immure.access.protection import protection_fault
+from immure.access.records import Grant, HardwareKey, Person, Session, Workstation
 from immure.access.room import Room
 
 
@@ -14,7 +16,7 @@ def grant_fault(room: Room, grant: Grant, at: datetime) -> tuple[str, str] | Non
     """Why a grant is not live: the rule, and words; None if it is.
 
     Not only that it was given and has not ended: whoever has it must still be screened and have their keys,
-    and the policy must still have a rule for it.
+    and the policy must still allow it, to them and for so long.
     """
     if grant.state != "granted":
         return "grant", f"the grant {grant.id} is {grant.state}"
@@ -25,20 +27,36 @@ def grant_fault(room: Room, grant: Grant, at: datetime) -> tuple[str, str] | Non
     if fault is not None:
         return fault
     kind, _, name = grant.resource.partition(":")
-    resource, policy = Resource(kind, name), room.policy
     if grant.glass:
-        named = any(pattern.matches(grant.resource) for pattern in policy.glass.resources)
-        if not named or not policy.reaches(person.level, policy.glass.level):
+        if not _glass_allows(room, grant, person):
             return "rule", "the policy has no break-glass for this any more"
         return None
-    rule = policy.rule_for(resource, grant.actions)
-    if (
-        rule is None
-        or len(set(grant.approvers)) < rule.approvers
-        or not policy.reaches(person.level, rule.level)
-    ):
+    rule = room.policy.rule_for(Resource(kind, name), grant.actions)
+    if rule is None or not _allows(room, rule, grant, person):
         return "rule", "the policy does not allow this grant any more"
     return None
+
+
+def _glass_allows(room: Room, grant: Grant, person: Person) -> bool:
+    rules = room.policy.glass
+    named = any(pattern.matches(grant.resource) for pattern in rules.resources)
+    fitting = named and room.policy.reaches(person.level, rules.level)
+    return fitting and grant.ends - grant.begins <= timedelta(hours=rules.hours)
+
+
+def _allows(room: Room, rule: Rule, grant: Grant, person: Person) -> bool:
+    return (
+        len(set(grant.approvers)) >= rule.approvers
+        and room.policy.reaches(person.level, rule.level)
+        and (not rule.roles or bool(set(rule.roles) & set(person.roles)))
+        and (rule.ticket is None or rule.ticket.matches(grant.ticket))
+        and grant.ends - grant.begins <= timedelta(hours=rule.hours)
+    )
+
+
+def rights_end(room: Room, grant: Grant) -> datetime:
+    """Until when a grant can be live at most: its end, or that of the screening of who has it."""
+    return min(grant.ends, room.person(grant.account).expires)
 
 
 def live_grant(room: Room, resource: Resource, action: str, at: datetime, account: str | None) -> Grant:
@@ -72,6 +90,9 @@ def live_session(room: Room, secret: str, workstation: str, at: datetime) -> tup
     session = _open_session(room, secret, workstation, at)
     if not session.grant:
         raise NoGrantError("who has only signed in was granted nothing", rule="session")
+    unprotected = protection_fault(room, session.workstation)
+    if unprotected is not None:
+        raise NoGrantError(unprotected, rule="tpm")
     grant = room.grant(session.grant)
     fault = grant_fault(room, grant, at)
     if fault is not None:
@@ -95,6 +116,9 @@ def _open_session(room: Room, secret: str, workstation: str, at: datetime) -> Se
         raise NoGrantError("there is no such session", rule="session")
     if session.state != "open" or not session.begins <= at < session.ends:
         raise NoGrantError("the session has ended", rule="session")
+    key = room.rows.get(HardwareKey, session.credential)
+    if key is None or room.key_fault(key) is not None:
+        raise NoGrantError("the session began with a key that may not be used any more", rule="key-state")
     if session.workstation:
         known = room.rows.get(Workstation, session.workstation)
         if session.workstation != workstation:

@@ -25,7 +25,7 @@ from immure.errors import UsageError
 KINDS: Final = ("room", "key", "dump", "relying-party")
 #: What may be done, by kind.
 ACTIONS: Final = {
-    "room": ("enter",),
+    "room": ("enter", "sudo"),
     "key": ("use", "rotate", "export-public"),
     "dump": ("open", "redact", "release"),
     "relying-party": ("register", "change", "remove"),
@@ -75,6 +75,11 @@ def parse_person(text: str) -> str:
     return text
 
 
+def same_person(one: str, other: str) -> bool:
+    """Whether two ids are that of one human being: nobody is another one for writing it in capitals."""
+    return one.casefold() == other.casefold()
+
+
 def parse_role(text: str) -> str:
     """The name of a role; raises UsageError."""
     if not _ROLE.fullmatch(text):
@@ -94,6 +99,8 @@ def parse_deed(resource: object, actions: object) -> tuple[Resource, tuple[str, 
     known = parse_resource(str(resource))
     if not isinstance(actions, list) or not all(isinstance(one, str) for one in actions):
         raise UsageError("actions are a list of texts")
+    if len(set(actions)) != len(actions):
+        raise UsageError("actions are named once each")
     return known, check_actions(known, tuple(actions))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from immure.access.records import Grant, HardwareKey, Person, Record, Request, Session
+from immure.access.records import Grant, HardwareKey, Person, Record, Request, Session, Workstation
 from immure.access.room import FOUNDING, Event, Room
 
 #: Which record an act is about, and the member of the document that names it.
@@ -21,6 +21,7 @@ _ABOUT: Mapping[str, tuple[type[Record], str]] = {
     "suspend": (Person, "subject"),
     "leave": (Person, "subject"),
     "lost-key": (HardwareKey, "credential"),
+    "retire": (Workstation, "workstation"),
 }
 
 

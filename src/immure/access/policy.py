@@ -27,6 +27,8 @@ LEAST_APPROVERS: Final = 2
 LEAST_KEYS: Final = 2
 LEAST_FOUNDERS: Final = 3
 MOST_HOURS: Final = 24
+#: Of keys of workstations in a TPM.
+TPM_MODES: Final = ("required", "preferred", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,15 @@ class MetadataRules:
 
     required: bool
     signer: str
+    roots: tuple[Certificate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TpmRules:
+    """Whether the key of a workstation must be proven to be in a TPM (``required``, ``preferred`` or ``off``:
+    not even looked at), and the roots of the vendors whose TPMs are taken."""
+
+    mode: str
     roots: tuple[Certificate, ...]
 
 
@@ -103,12 +114,12 @@ class Policy:
     path: str
     sha256: str
     namespace: str
-    corporate: tuple[str, ...]
     party: Party
     people: PeopleRules
     models: tuple[Model, ...]
     metadata: MetadataRules
     workstation_roots: tuple[Certificate, ...]
+    tpm: TpmRules
     session: timedelta
     rules: tuple[Rule, ...]
     glass: GlassRules
@@ -120,4 +131,5 @@ class Policy:
     def reaches(self, level: str, least: str) -> bool:
         """Whether a level of screening is at least ``least``."""
         levels = self.people.levels
-        return level in levels and levels.index(level) >= levels.index(least)
+        known = level in levels and least in levels  # a request may be older than the policy
+        return known and levels.index(level) >= levels.index(least)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from immure.access.names import ACTIONS, parse_namespace, parse_role
@@ -21,6 +21,7 @@ from immure.access.policy import (
     LEAST_APPROVERS,
     LEAST_KEYS,
     MOST_HOURS,
+    TPM_MODES,
     VERSION,
     GlassRules,
     MetadataRules,
@@ -28,14 +29,18 @@ from immure.access.policy import (
     PeopleRules,
     Policy,
     Rule,
+    TpmRules,
 )
-from immure.access.table import Table, parse_toml
 from immure.access.webauthn.chain import parse_pem
 from immure.access.webauthn.models import Model, parse_model
 from immure.errors import PolicyError, UsageError
+from immure.toml_file import Table, parse_toml
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
+
+#: Of a policy, and of a file of tests.
+MOST_BYTES: Final = 1 << 17
 
 
 def parse_policy(data: bytes, path: str = "policy") -> Policy:
@@ -44,22 +49,22 @@ def parse_policy(data: bytes, path: str = "policy") -> Policy:
     Raises:
         PolicyError: this is no policy, or one that this version does not know in full.
     """
-    top = parse_toml(data, path, "a policy")
+    top = Table(parse_toml(data, path, MOST_BYTES, PolicyError), path)
     if top.number("version", least=0, most=1 << 30) != VERSION:
         raise PolicyError(f"is a policy of another version than {VERSION}, the one that is known", path=path)
-    namespace, corporate = _namespace(top)
     people = _people(top.table("people", required=True))
     sessions = top.table("sessions")
+    workstation_roots, tpm = _workstations(top.table("workstations"))
     policy = Policy(
         path=path,
         sha256=hashlib.sha256(data).hexdigest(),
-        namespace=namespace,
-        corporate=corporate,
-        party=_party(top.table("relying_party", required=True), corporate),
+        namespace=_namespace(top),
+        party=_party(top.table("relying_party", required=True), top.texts("corporate_domains")),
         people=people,
         models=_models(top.tables("key")),
         metadata=_metadata(top.table("metadata")),
-        workstation_roots=_workstations(top.table("workstations")),
+        workstation_roots=workstation_roots,
+        tpm=tpm,
         session=timedelta(hours=sessions.number("hours", 8, least=1, most=MOST_HOURS)),
         rules=tuple(_rule(table, people) for table in top.tables("rule")),
         glass=_glass(top.table("break_glass"), people),
@@ -71,10 +76,9 @@ def parse_policy(data: bytes, path: str = "policy") -> Policy:
     return policy
 
 
-def _namespace(top: Table) -> tuple[str, tuple[str, ...]]:
-    corporate = tuple(one.lower() for one in top.texts("corporate_domains"))
+def _namespace(top: Table) -> str:
     try:
-        return parse_namespace(top.text("namespace")), corporate
+        return parse_namespace(top.text("namespace"))
     except UsageError as error:
         raise top.fail(f"'namespace': {error.reason}") from error
 
@@ -87,7 +91,7 @@ def _party(table: Table, corporate: tuple[str, ...]) -> Party:
             raise table.fail(f"'origins': {origin[:80]} is not on {party.id} or below it")
     if not party.origins:
         raise table.fail("'origins' names none")
-    for domain in corporate:
+    for domain in (one.lower() for one in corporate):
         if party.id == domain or party.id.endswith(f".{domain}"):
             raise table.fail(f"'id': {party.id} is a corporate domain ({domain})")
     table.done()
@@ -146,10 +150,15 @@ def _metadata(table: Table) -> MetadataRules:
     return rules
 
 
-def _workstations(table: Table) -> tuple[Certificate, ...]:
-    roots = _certificates(table, "roots")
+def _workstations(table: Table) -> tuple[tuple[Certificate, ...], TpmRules]:
+    roots, mode = _certificates(table, "roots"), table.text("tpm", "preferred")
+    tpm = TpmRules(mode, _certificates(table, "tpm_roots"))
+    if mode not in TPM_MODES:
+        raise table.fail(f"'tpm' is none of {', '.join(TPM_MODES)}")
+    if mode == "required" and not tpm.roots:
+        raise table.fail("'tpm' is required, and 'tpm_roots' names nobody who vouches for one")
     table.done()
-    return roots
+    return roots, tpm
 
 
 def _certificates(table: Table, name: str) -> tuple[Certificate, ...]:
@@ -172,7 +181,6 @@ def _rule(table: Table, people: PeopleRules) -> Rule:
     for action in actions:
         if action not in known:
             raise table.fail(f"'actions' names {action[:40]!r}; there are {', '.join(sorted(known))}")
-    ticket = table.text("ticket", "")
     rule = Rule(
         resources=resources,
         actions=actions,
@@ -181,14 +189,22 @@ def _rule(table: Table, people: PeopleRules) -> Rule:
         approvers=table.number("approvers", LEAST_APPROVERS, least=LEAST_APPROVERS, most=8),
         approver_roles=_roles(table, "approver_roles"),
         hours=table.number("hours", least=1, most=MOST_HOURS),
-        ticket=parse_pattern(ticket) if ticket else None,
+        ticket=_ticket(table),
     )
     table.done()
     return rule
 
 
+def _ticket(table: Table) -> Pattern | None:
+    text = table.text("ticket", "")
+    return _parsed(table, "ticket", (text,))[0] if text else None
+
+
 def _patterns(table: Table, name: str, default: tuple[str, ...] | None = None) -> tuple[Pattern, ...]:
-    texts = table.texts(name) if default is None else table.texts(name, default)
+    return _parsed(table, name, table.texts(name) if default is None else table.texts(name, default))
+
+
+def _parsed(table: Table, name: str, texts: tuple[str, ...]) -> tuple[Pattern, ...]:
     try:
         return tuple(parse_pattern(one) for one in texts)
     except UsageError as error:

@@ -26,13 +26,14 @@ from immure.access.acts.grants import break_glass
 from immure.access.acts.requests import check_approver, request
 from immure.access.errors import DeniedError
 from immure.access.policy import Policy
+from immure.access.policy_file import MOST_BYTES
 from immure.access.records import Fact, HardwareKey, Person, Request
 from immure.access.room import Event, Room
 from immure.access.rows import CREATE, Rows
-from immure.access.table import Table, parse_toml
 from immure.access.webauthn.chain import fingerprint
 from immure.access.webauthn.models import aaguid_text
 from immure.errors import PolicyError
+from immure.toml_file import Table, parse_toml
 
 VERSION: Final = 1
 #: A moment for tests; only spans of time count.
@@ -76,7 +77,7 @@ def run_tests(policy: Policy, text: str, data: bytes, path: str) -> list[Result]
     Raises:
         PolicyError: this is no file of tests, or there is none in it.
     """
-    top = parse_toml(data, path, "a file of tests")
+    top = Table(parse_toml(data, path, MOST_BYTES, PolicyError), path)
     if top.number("version", least=0, most=1 << 30) != VERSION:
         raise PolicyError(f"is a file of tests of another version than {VERSION}", path=path)
     tests = [_test(table, policy) for table in top.tables("test")]

@@ -211,6 +211,18 @@ class Workstation(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class WorkstationKey(Record):
+    """Where the key of a workstation is; ``id`` is that of the workstation, ``state`` is ``tpm`` (proven) or
+    ``software``. ``endorsement`` is the SHA-256 of the certificate of the TPM, ``model`` its name for it."""
+
+    KIND: ClassVar[str] = "workstation-key"
+    ABOUT: ClassVar[str] = "endorsement"
+    endorsement: str
+    model: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Fact(Record):
     """Anything of which there is one: the policy in force, the metadata of models, that the room is open."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from typing import NamedTuple
 
+from immure.access.alarms import still_unheard
 from immure.access.errors import AccessError
 from immure.access.room import Room
 from immure.access.rows import CREATE, Rows
@@ -14,19 +16,32 @@ from immure.auditlog import AuditLog
 from immure.errors import ImmureError, LogError
 
 
-def take_in(room: Room, log: AuditLog, told: Callable[[int], None] = lambda _: None) -> tuple[int, str]:
-    """Take in all entries of a log; how many of doors there were, and when the last one was.
+class Taken(NamedTuple):
+    """Entries of doors in a log: how many, when the last one was, and for which of them no alarm sounded."""
+
+    entries: int
+    last: str
+    unheard: list[int]
+
+
+def take_in(
+    room: Room, log: AuditLog, told: Callable[[int], None] = lambda _: None, *, until: int | None = None
+) -> Taken:
+    """Take in the entries of a log.
 
     Args:
         room: an empty one.
         log: with all that happened in it.
         told: is told how many entries were taken in.
+        until: the index of the first entry that is left out; None: of none.
 
     Raises:
         AccessError: one could not have come from a door that keeps its rules; the error names it.
     """
-    count, last = 0, ""
+    count, last, unheard = 0, "", list[int]()
     for entry in log.entries():
+        if until is not None and entry.index >= until:
+            break
         if not entry.kind.startswith(PREFIX):
             continue
         at = str(entry.body.get("at"))
@@ -39,19 +54,22 @@ def take_in(room: Room, log: AuditLog, told: Callable[[int], None] = lambda _: N
         except ImmureError as error:
             words = f"entry {entry.index} ({entry.kind}) could not have been let in: {error.reason}"
             raise AccessError(words, path=str(log.directory)) from error
-        count, last = count + 1, at
+        count, last, unheard = count + 1, at, still_unheard(unheard, entry)
         told(count)
-    return count, last
+    return Taken(count, last, unheard)
 
 
-def digest_of(log: AuditLog, told: Callable[[int], None] = lambda _: None) -> str:
-    """The digest of the records that follow from a log; every signature in it is verified again."""
+def digest_of(
+    log: AuditLog, told: Callable[[int], None] = lambda _: None, *, until: int | None = None
+) -> str:
+    """The digest of the records that follow from a log; every signature in it is verified again. The
+    arguments are those of :func:`take_in`."""
     database = sqlite3.connect(":memory:", isolation_level=None)
     try:
         for statement in CREATE:
             database.execute(statement)
         rows = Rows(database)
-        take_in(Room(rows), log, told)
+        take_in(Room(rows), log, told, until=until)
         return rows.digest()
     finally:
         database.close()

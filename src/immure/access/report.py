@@ -8,7 +8,16 @@ from datetime import datetime
 from typing import Any, Final
 
 from immure.access.door import Door
-from immure.access.records import Grant, HardwareKey, Person, Request, Session, to_plain
+from immure.access.records import (
+    Grant,
+    HardwareKey,
+    Person,
+    Request,
+    Session,
+    Workstation,
+    WorkstationKey,
+    to_plain,
+)
 from immure.access.step import PREFIX
 from immure.access.texts import moment, spelled
 
@@ -31,6 +40,8 @@ class Report:
         keys: hardware keys, with their states.
         grants: that were live at any time since, with who asked and who approved.
         sessions: that were open at any time since.
+        workstations: to which sessions can be bound, and where their keys are: ``protection`` is ``tpm``
+            (proven) or ``software``.
         uses: what grants were used for; what left is what was used for ``release``.
         certificates: that were issued.
         refused: responses that did not hold, and acts that were not allowed.
@@ -49,6 +60,7 @@ class Report:
     keys: list[dict[str, Any]] = field(default_factory=list)
     grants: list[dict[str, Any]] = field(default_factory=list)
     sessions: list[dict[str, Any]] = field(default_factory=list)
+    workstations: list[dict[str, Any]] = field(default_factory=list)
     uses: list[dict[str, Any]] = field(default_factory=list)
     certificates: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
@@ -94,7 +106,7 @@ def _from_log(door: Door, report: Report) -> bool:
             row |= {name: document.get(name) for name in ("grant", "action", "detail")}
             report.uses.append(row)
         elif act == "certificate":
-            row |= {name: document.get(name) for name in ("grant", "kind", "serial", "ends")}
+            row |= {name: document.get(name) for name in ("grant", "action", "kind", "serial", "ends")}
             report.certificates.append(row)
         elif act == "refused":
             row |= {name: document.get(name) for name in ("of", "account", "rule", "reason")}
@@ -122,6 +134,10 @@ def _from_records(door: Door, report: Report) -> None:
         if report.since is None or session.ends > report.since:
             row = {name: value for name, value in to_plain(session).items() if name != "secret"}
             report.sessions.append(row)
+    models = {key.id: key.model for key in door.records(WorkstationKey)}
+    for one in door.records(Workstation):
+        where = {"protection": door.protection_of(one.id), "model": models.get(one.id, "")}
+        report.workstations.append(to_plain(one) | where)
     for request in door.records(Request):
         if request.state in ("open", "keys") and report.at < request.expires:
             names = ("id", "state", "kind", "account", "needed", "created", "expires")
@@ -142,6 +158,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "keys": report.keys,
         "grants": report.grants,
         "sessions": report.sessions,
+        "workstations": report.workstations,
         "uses": report.uses,
         "left": report.left,
         "certificates": report.certificates,

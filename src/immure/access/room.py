@@ -126,14 +126,26 @@ class Room:
         """Approvals of a request that count."""
         return list(self.rows.find(Approval, about=request, state="given"))
 
-    def standing(self, request: str, at: datetime) -> list[Approval]:
-        """Those of them that were given by people who may still approve."""
+    def standing(self, request: Request, at: datetime) -> list[Approval]:
+        """Those of them that were given by people who may still approve it, with keys that may still be
+        used."""
         found = []
-        for approval in self.approvals(request):
+        for approval in self.approvals(request.id):
             person = self.rows.get(Person, approval.account)
-            if person is not None and self.person_fault(person, at) is None:
+            key = self.rows.get(HardwareKey, approval.credential)
+            if person is None or key is None or self.key_fault(key) is not None:
+                continue
+            if self.person_fault(person, at) is None and self.approver_fault(person, request) is None:
                 found.append(approval)
         return found
+
+    def approver_fault(self, person: Person, request: Request) -> tuple[str, str] | None:
+        """Why somebody has not what it takes to approve a request: the rule, and words; None if they have."""
+        if not self.policy.reaches(person.level, request.level):
+            return "level", f"{person.id} is screened to {person.level}, and this needs {request.level}"
+        if request.roles and not set(request.roles) & set(person.roles):
+            return "role", f"this is approved by {', '.join(request.roles)}"
+        return None
 
     def key_fault(self, key: HardwareKey) -> str | None:
         """Why a key may not be used, whatever it signs; None if it may."""
@@ -194,7 +206,8 @@ class Room:
                 yield session
 
     def end_person(self, account: str, reason: str, at: datetime) -> None:
-        """Revoke all grants of an account that have not ended, deny what it asks for, end its sessions."""
+        """Revoke all grants of an account that have not ended, deny what it asks for, end its sessions. What
+        it has approved, and others have not yet, must be approved again, also if the person comes back."""
         for session in list(self.sessions(account=account)):
             self.end_session(session, reason)
         for grant in self.rows.find(Grant, about=account, state="granted"):
@@ -203,6 +216,10 @@ class Room:
         for request in self.rows.find(Request, about=account):
             if request.state in ("open", "keys"):
                 self.rows.put(replace(request, state="denied"))
+        for request in self.rows.find(Request, state="open"):
+            for approval in self.approvals(request.id):
+                if approval.account == account:
+                    self.rows.put(replace(approval, state="void"))
 
 
 @lru_cache(maxsize=8)

@@ -22,7 +22,7 @@ from typing import Final
 
 from immure.access.door import Door
 from immure.access.errors import AccessError
-from immure.access.names import parse_resource
+from immure.access.names import check_actions, parse_resource
 from immure.access.room import deny
 from immure.access.ssh_keys import PublicKey, need_security_key
 from immure.access.texts import spelled
@@ -32,6 +32,8 @@ from immure.files import write_whole
 #: As a certificate of ours is known to a door.
 KIND: Final = "ssh"
 ACTION: Final = "enter"
+#: To become root on a host of the room (:mod:`immure.access.sudo`).
+SUDO: Final = "sudo"
 MOST_MINUTES: Final = 24 * 60
 #: Clocks of hosts may be so much behind.
 _SLACK: Final = timedelta(seconds=60)
@@ -61,6 +63,7 @@ class Order:
         minutes: for how long at most.
         sources: addresses (CIDR) from which it can be used; none: from anywhere.
         plain: UNSAFE: also for a key that is a file.
+        actions: what it is good for: ``enter``, ``sudo``, or both.
     """
 
     account: str
@@ -68,6 +71,7 @@ class Order:
     minutes: int = 60
     sources: tuple[str, ...] = ()
     plain: bool = False
+    actions: tuple[str, ...] = (ACTION,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +85,11 @@ class Issued:
     ends: datetime
 
 
-def principals_of(account: str, resource: str) -> tuple[str, str]:
-    """What a certificate speaks for: the room, and the account in the room."""
-    return resource, f"{account}@{resource}"
+def principals_of(account: str, resource: str, action: str = ACTION) -> tuple[str, str]:
+    """What a certificate speaks for: the room, and the account in the room. What lets somebody become root is
+    another name, which no login of sshd has: no resource has a ``+`` in its name."""
+    place = resource if action == ACTION else f"{resource}+{action}"
+    return place, f"{account}@{place}"
 
 
 def sign_certificate(door: Door, key: PublicKey, order: Order, authority: Authority) -> Issued:
@@ -99,22 +105,28 @@ def sign_certificate(door: Door, key: PublicKey, order: Order, authority: Author
         raise UsageError("certificates of SSH are for a room: room:NAME")
     if not 1 <= order.minutes <= MOST_MINUTES:
         raise UsageError(f"a certificate is for 1 to {MOST_MINUTES} minutes")
-    sources = _addresses(order.sources)
+    sources, actions = _addresses(order.sources), _actions(order)
     if not order.plain:
         need_security_key(key)
-    grant = door.live_grant(order.resource, ACTION, account=order.account)
+    grant = door.live_grant(order.resource, actions[-1], account=order.account)
+    if not set(actions) <= set(grant.actions):
+        deny("action", f"the grant {grant.id} is for {', '.join(grant.actions)}")
     at = door.time().replace(microsecond=0)
-    ends = min(grant.ends, at + timedelta(minutes=order.minutes))
+    ends = min(door.rights_end(grant), at + timedelta(minutes=order.minutes))
     if ends <= at:
         deny("expired", f"the grant {grant.id} has ended")
     serial = secrets.randbits(63) | 1
-    door.record_certificate(grant.id, ACTION, kind=KIND, serial=str(serial), ends=spelled(ends))
-    principals = principals_of(order.account, order.resource)
+    door.record_certificate(grant.id, actions[-1], kind=KIND, serial=str(serial), ends=spelled(ends))
+    principals = tuple(
+        name for action in actions for name in principals_of(order.account, order.resource, action)
+    )
     arguments = [
         *authority.arguments(),
         *("-I", f"{order.account}/{grant.id}", "-n", ",".join(principals), "-z", str(serial)),
         *("-V", f"{_stamp(at - _SLACK)}:{_stamp(ends)}", "-O", "clear", "-O", "permit-pty"),
     ]
+    if actions == (ACTION, SUDO):  # the agent is asked again, by the host
+        arguments += ["-O", "permit-agent-forwarding"]
     if key.sk:
         arguments += ["-O", "verify-required"]
     if sources:
@@ -151,6 +163,13 @@ def write_krl(door: Door, authority: Path, target: Path) -> int:
     except OSError as error:
         raise UsageError(error.strerror or "cannot be written", path=str(target)) from error
     return count
+
+
+def _actions(order: Order) -> tuple[str, ...]:
+    actions = check_actions(parse_resource(order.resource), order.actions)
+    if SUDO in actions and order.sources:
+        raise UsageError("sudo sees no address from which somebody comes: leave the source address out")
+    return actions
 
 
 def _stamp(moment: datetime) -> str:

@@ -84,10 +84,10 @@ def authenticated(room: Room, event: Event, response: Any) -> Event:
         deny("response", error.reason)
     key = _key(room, event.act, actor, assertion)
     digest = challenge(event.document)
+    if not room.rows.use(encode(digest)):  # before the counter, which would say that the key was copied
+        deny("replayed", "this assertion was used already")
     counter = _verify(room, actor, key, assertion, digest)
     _check_person(room, event.act, actor, event.at)
-    if not room.rows.use(encode(digest)):
-        deny("replayed", "this assertion was used already")
     key = replace(key, counter=counter)
     room.rows.put(key)
     return replace(event, actor=actor, key=key)

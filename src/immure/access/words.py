@@ -9,13 +9,26 @@ Words = list[str]
 
 
 def words(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """What ``document`` says, a line for each thing. What has no words of its own is shown by its name."""
+    """What ``document`` says, a line for each thing. What has no words of its own is shown by its name.
+
+    Whatever would begin a line, or turn the direction of one, is shown as its number: nobody writes lines
+    into what others read before they sign.
+    """
     act = str(document.get("act"))
     lines = [f"{document.get('account')}: {_HEADS.get(act, act)}"]
     body = {name: value for name, value in document.items() if name not in _COMMON}
     teller = _TELLERS.get(act)
     lines += teller(body) if teller is not None else _plain(body)
-    return tuple(lines)
+    return tuple(one_line(line) for line in lines)
+
+
+def one_line(text: str) -> str:
+    """A text of which every character can be seen.
+
+    >>> one_line("a\\nb")
+    'a\\\\u{a}b'
+    """
+    return "".join(one if one.isprintable() else f"\\u{{{ord(one):x}}}" for one in text)
 
 
 _COMMON: Final = frozenset({"v", "room", "act", "account", "issued", "nonce"})
@@ -34,6 +47,7 @@ _HEADS: Final = {
     "suspend": "suspend",
     "leave": "let go, for good",
     "lost-key": "report a hardware key as lost",
+    "retire": "retire a workstation",
 }
 _NAMES: Final = {
     "resource": "what",
@@ -42,7 +56,7 @@ _NAMES: Final = {
     "ticket": "ticket",
     "subject": "whom",
     "needed": "approvals",
-    "expires": "open until",
+    "expires": "good until",
     "person": "person",
 }
 
@@ -50,11 +64,11 @@ _NAMES: Final = {
 def subject_words(kind: str, subject: Mapping[str, Any]) -> Words:
     """What is asked for."""
     shown = sorted(subject, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
-    body = {name: subject[name] for name in shown if name not in ("text", "handle", "hours")}
+    body = {name: subject[name] for name in shown if name not in ("text", "handle", "hours", "evidence")}
     lines = [_KINDS.get(kind, kind), *_plain(body)]
     if "hours" in subject:
         lines.append(f"  for: {subject['hours']} hours from the last approval on")
-    return lines
+    return [one_line(line) for line in lines]
 
 
 #: What comes first; the rest follows by name.
@@ -90,9 +104,10 @@ def _approve(body: Mapping[str, Any]) -> Words:
 def _found(body: Mapping[str, Any]) -> Words:
     lines = []
     for founder in body.get("founders") or []:
-        lines.append(
-            f"  {founder.get('account')} ({founder.get('person')}), screened to {founder.get('level')}"
-        )
+        who = f"{founder.get('account')} ({founder.get('person')})"
+        screened = f"screened to {founder.get('level')} by {founder.get('attester')}"
+        roles = f", as {', '.join(founder['roles'])}" if founder.get("roles") else ""
+        lines.append(f"  {who}, {screened} until {founder.get('expires')}{roles}")
         lines += [f"    hardware key: {_key(key)}" for key in founder.get("keys") or []]
     return [*lines, f"  policy: sha256:{body.get('policy')}"]
 

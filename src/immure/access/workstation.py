@@ -1,8 +1,8 @@
 """Workstations: client certificates (mTLS) to which sessions are bound.
 
-That its private key cannot leave the machine is what the authority that issued the certificate vouches for
-(with a TPM, by its own enrolment); ``workstations.roots`` of the policy names that authority. Without one,
-whatever two people have approved is taken.
+That its private key cannot leave the machine is proven by the machine's TPM (:mod:`.tpm`), or it is what the
+authority that issued the certificate vouches for; ``workstations.roots`` of the policy names that authority.
+Without one, whatever two people have approved is taken.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def read_workstation(data: bytes, roots: Sequence[Certificate], at: datetime) ->
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
     try:
-        certificate = _parse(data)
+        certificate = parse_workstation(data)
         if roots:
             verify_chain([certificate], roots, at=at)
     except (InputError, UsageError) as error:
@@ -50,7 +50,8 @@ def read_workstation(data: bytes, roots: Sequence[Certificate], at: datetime) ->
     )
 
 
-def _parse(data: bytes) -> Certificate:
+def parse_workstation(data: bytes) -> Certificate:
+    """The certificate in PEM or DER; raises InputError or UsageError."""
     if data.lstrip().startswith(_PEM):
         return parse_pem(data.decode("ascii", "replace"))
     return parse_certificate(data)

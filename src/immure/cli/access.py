@@ -20,6 +20,8 @@ PARTS = {
     "workstation": Entry(
         "immure.cli.access_workstation", "workstation", "Let sessions be bound to a workstation."
     ),
+    "retire": Entry("immure.cli.access_retire", "retire", "End the use of a workstation at once."),
+    "tpm": Entry("immure.cli.access_tpm", "tpm", "Prove that the key of a workstation is in its TPM."),
     "request": Entry("immure.cli.access_request", "request", "Ask for a grant."),
     "approve": Entry("immure.cli.access_approve", "approve", "Approve a request, or deny it."),
     "revoke": Entry("immure.cli.access_revoke", "revoke", "Revoke a grant, or give one back."),
@@ -29,6 +31,7 @@ PARTS = {
     "review": Entry("immure.cli.access_review", "review", "Review what was done behind broken glass."),
     "check": Entry("immure.cli.access_check", "check", "Ask whether a grant is live, as a gate does."),
     "ssh": Entry("immure.cli.access_ssh", "ssh", "Let people in by short-lived OpenSSH certificates."),
+    "pam": Entry("immure.cli.access_pam", "pam", "Let somebody become root by a certificate: run by PAM."),
     "pin": Entry("immure.cli.access_pin", "pin", "Give out the PIN of a token while a grant is live."),
     "report": Entry("immure.cli.access_report", "report", "Who could enter, who did, and what left."),
     "verify": Entry(

@@ -41,8 +41,9 @@ def conduct(how: Acting, act: str, begin: Begin, fits: Fits = lambda _: True) ->
 
 
 def _finish(door: Door, how: Acting, act: str, response: bytes | Mapping[str, Any], fits: Fits) -> int:
-    document = door.ceremony(response).document
-    if not fits(document) or how.account not in ("", document.get("account")):
+    ceremony = door.ceremony(response)
+    document = ceremony.document  # of another act it may have none of the members that are compared
+    if ceremony.act != act or not fits(document) or how.account not in ("", document.get("account")):
         raise UsageError("the response is to another ceremony than the one that this command names")
     done = door.complete(response, act=act)
     tell(done, how)

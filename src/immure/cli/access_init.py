@@ -73,7 +73,7 @@ def init(
 def read_policy_text(path: str) -> str:
     """The text of a policy that can be understood; raises PolicyError or UsageError."""
     from immure.access import parse_policy
-    from immure.access.table import MOST_BYTES
+    from immure.access.policy_file import MOST_BYTES
 
     data = read_file(path, MOST_BYTES)
     parse_policy(data, path)

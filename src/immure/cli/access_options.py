@@ -118,7 +118,9 @@ _ASSERTION = click.option(
 
 
 @contextmanager
-def opened(room: str, log: str | None, uri: str | None, *, known: str | None = None) -> Iterator[Door]:
+def opened(
+    room: str, log: str | None, uri: str | None, *, known: str | None = None, quiet: bool = True
+) -> Iterator[Door]:
     """The door of a room; with the URI of a key it can be changed."""
     from immure.access import Door
 
@@ -131,7 +133,7 @@ def opened(room: str, log: str | None, uri: str | None, *, known: str | None = N
     from immure.auditlog import AuditLog
     from immure.custody.note_signer import NoteSigner
 
-    with open_key(uri, quiet=True) as signer:
+    with open_key(uri, quiet=quiet) as signer:
         origin = AuditLog.open(log or f"{room}/{NAME}", check=False).origin
         checkpoint = None if known is None else _checkpoint(known)
         with Door.open(room, signer=NoteSigner(origin, signer), log=log, known=checkpoint) as door:

@@ -106,8 +106,9 @@ def _found(how: Acting, account: str, human: str, roles: tuple[str, ...], record
 @LOG
 @FORMAT
 def show(room: str, account: str | None, log_path: str | None, form: str) -> int:
-    """Show a person, or all: their screening, their keys, and whether they may act now."""
-    from immure.access import HardwareKey, Person
+    """Show a person, or all: their screening, their keys, their workstations and where the keys of these are
+    (proven to be in a TPM, or in software), and whether they may act now."""
+    from immure.access import HardwareKey, Person, Workstation
     from immure.access.records import to_plain
     from immure.scanning.report.words import visible
 
@@ -116,25 +117,41 @@ def show(room: str, account: str | None, log_path: str | None, form: str) -> int
         people = [door.record(Person, account)] if account else door.records(Person)
         for one in people:
             keys = [to_plain(key) for key in door.records(HardwareKey, about=one.id)]
+            machines = [
+                {**to_plain(machine), "protection": door.protection_of(machine.id)}
+                for machine in door.records(Workstation, about=one.id)
+            ]
             fault = door.person_fault(one.id)
-            found.append((to_plain(one), keys, fault and fault[1]))
+            found.append((to_plain(one), keys, machines, fault and fault[1]))
     if form == "json":
-        rows = [{**plain, "keys": keys, "fault": why} for plain, keys, why in found]
+        rows = [
+            {**plain, "keys": keys, "workstations": machines, "fault": why}
+            for plain, keys, machines, why in found
+        ]
         click.echo(json.dumps({"people": rows}, indent=1, ensure_ascii=False))
         return ExitCode.CLEAN
-    for plain, keys, why in found:
+    for plain, keys, machines, why in found:
         click.echo(visible(f"{plain['id']}  {plain['person']}  {plain['state']}"))
         click.echo(visible(f"  screened  {plain['level']} by {plain['attester']}, until {plain['expires']}"))
         for key in keys:
             click.echo(visible(f"  key       {key['model']}  {key['state']}  {key['id']}"))
+        for here in machines:
+            click.echo(
+                f"  machine   {here['protection']}  {here['state']}  {here['id']}, until {here['ends']}"
+            )
         click.echo(visible(f"  now       {why or 'may act'}"))
     return ExitCode.CLEAN
 
 
-@person.command(epilog=EXIT_CODES)
-@acting
-@click.argument("account", metavar="ACCOUNT")
-@click.option("--reason", metavar="TEXT", help="Why.")
+def _about_somebody(function: F) -> F:
+    """A command by which somebody acts on another, and says why."""
+    command = click.argument("account", metavar="ACCOUNT")(
+        click.option("--reason", metavar="TEXT", help="Why.")(function)
+    )
+    return person.command(epilog=EXIT_CODES)(acting(command))  # type: ignore[return-value]
+
+
+@_about_somebody
 def suspend(how: Acting, account: str, reason: str | None) -> int:
     """Suspend a person at once: grants are revoked, sessions end. One person is enough; two can undo it."""
     how.need(reason=reason)
@@ -146,10 +163,7 @@ def suspend(how: Acting, account: str, reason: str | None) -> int:
     )
 
 
-@person.command(epilog=EXIT_CODES)
-@acting
-@click.argument("account", metavar="ACCOUNT")
-@click.option("--reason", metavar="TEXT", help="Why.")
+@_about_somebody
 def leave(how: Acting, account: str, reason: str | None) -> int:
     """Let a person go, for good: the account is never used again."""
     how.need(reason=reason)
@@ -161,10 +175,7 @@ def leave(how: Acting, account: str, reason: str | None) -> int:
     )
 
 
-@person.command(epilog=EXIT_CODES)
-@acting
-@click.argument("account", metavar="ACCOUNT")
-@click.option("--reason", metavar="TEXT", help="Why.")
+@_about_somebody
 def reinstate(how: Acting, account: str, reason: str | None) -> int:
     """Ask that a suspended person may come back; others must approve."""
     how.need(reason=reason)

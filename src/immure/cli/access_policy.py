@@ -60,8 +60,8 @@ def check(file: str, form: str, quiet: bool) -> int:
 def test(file: str, tests: str, form: str, quiet: bool) -> int:
     """Run the tests in TESTS (TOML) on a policy: who should get in, and who should not, and why."""
     from immure.access import parse_policy
+    from immure.access.policy_file import MOST_BYTES
     from immure.access.policy_tests import run_tests
-    from immure.access.table import MOST_BYTES
     from immure.scanning.report.words import visible
 
     text = read_policy_text(file)

@@ -24,6 +24,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _part("who could enter", report.people, _person)
     yield from _part("grants", report.grants, _grant)
     yield from _part("sessions", report.sessions, _session)
+    yield from _part("workstations", report.workstations, _workstation)
     yield from _part("uses", report.uses, lambda use: f"{use['at']}  {use['action']} on {use['grant']}")
     yield from _part("what left", report.left, lambda use: f"{use['at']}  on {use['grant']}: {use['detail']}")
     yield from _part("refused", report.refused, _refused)
@@ -49,6 +50,11 @@ def _grant(grant: dict[str, Any]) -> str:
 
 def _session(session: dict[str, Any]) -> str:
     return f"{session['begins']}  {session['account']} on {session['grant']}  {session['state']}"
+
+
+def _workstation(one: dict[str, Any]) -> str:
+    where = f"key in {one['protection']}  {one['model']}".rstrip()
+    return f"{one['id'][:16]}  {one['account']}  {one['state']}  {where}"
 
 
 def _refused(row: dict[str, Any]) -> str:

@@ -17,6 +17,8 @@ _EPILOG = f"""
 Examples:
   immure access ssh sign room id_ed25519_sk.pub --as prd-ada --resource room:debug --authority ca \\
       --key file:log.key
+  immure access ssh sign room id_ed25519_sk.pub --as prd-ada --resource room:debug --action enter \\
+      --action sudo --authority ca --key file:log.key
   immure access ssh krl room --authority ca.pub -o /etc/ssh/room.krl
 {EXIT_CODES}"""
 
@@ -32,6 +34,8 @@ def ssh() -> None:
 @KEY
 @click.option("--as", "account", metavar="ACCOUNT", required=True, help="Whose certificate it is.")
 @click.option("--resource", metavar="room:NAME", required=True, help="What the grant is for.")
+@click.option("--action", "actions", metavar="ACTION", multiple=True, default=("enter",), show_default=True,
+              help="What it is good for: enter, sudo; may be given for each.")  # fmt: skip
 @click.option(
     "--authority",
     metavar="FILE",
@@ -53,9 +57,9 @@ def ssh() -> None:
 @FORMAT
 @QUIET
 def sign(
-    room: str, public_key: str, uri: str, account: str, resource: str, authority: str, agent: bool,
-    minutes: int, sources: tuple[str, ...], allow_plain_key: bool, output: str | None, log_path: str | None,
-    form: str, quiet: bool,
+    room: str, public_key: str, uri: str, account: str, resource: str, actions: tuple[str, ...],
+    authority: str, agent: bool, minutes: int, sources: tuple[str, ...], allow_plain_key: bool,
+    output: str | None, log_path: str | None, form: str, quiet: bool,
 ) -> int:  # fmt: skip
     """Sign a certificate for the SSH key of somebody who has a live grant.
 
@@ -69,7 +73,7 @@ def sign(
     from immure.files import write_whole
 
     key = read_key(read_file(public_key, MOST_BYTES), public_key)
-    order = Order(account, resource, minutes, sources, plain=allow_plain_key)
+    order = Order(account, resource, minutes, sources, plain=allow_plain_key, actions=actions)
     if allow_plain_key and not key.sk:
         say("UNSAFE: a key that is a file can be copied, and sshd cannot tell who uses it")
     with opened(room, log_path, uri) as door:

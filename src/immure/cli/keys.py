@@ -27,7 +27,7 @@ from immure.cli.keys_options import (
     who_and_why,
 )
 from immure.cli.messages import say
-from immure.cli.room_options import room_options, use_grant
+from immure.cli.room_options import GrantingRoom, room_options, use_grant
 
 if TYPE_CHECKING:
     from immure.registry.record import KeyRecord, StateChange
@@ -135,16 +135,14 @@ def _state_command(name: str, state: str, help_text: str, *, since: bool = False
         reason: str,
         by: str,
         quiet: bool,
-        room: str | None,
-        room_key: str | None,
-        account: str | None,
+        room: GrantingRoom | None,
         since: datetime | None = None,
     ) -> None:
         from immure.registry.state import KeyState
 
         with opened(store_path) as store:
             found = store.find(name, of_issuer)
-            use_grant(room, room_key, account, found.kid, act, quiet=quiet)
+            use_grant(room, found.kid, act, quiet=quiet)
             record = store.change_state(found.thumbprint, KeyState(state), reason=reason, by=by, since=since)
         if not quiet:
             say(f"key {record.kid!r} is {record.state.value}")

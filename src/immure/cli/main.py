@@ -25,6 +25,9 @@ COMMANDS = {
     "watch": Entry(
         "immure.cli.watch", "watch", "Find private keys in what is already there, again and again."
     ),
+    "fleet": Entry(
+        "immure.cli.fleet", "fleet", "Scan buckets and stores of images, here or on a Dask cluster."
+    ),
     "redact": Entry(
         "immure.cli.redact", "redact", "Write a copy of a crash dump without its keys, and prove it."
     ),

@@ -15,6 +15,7 @@ from immure.cli.exit_codes import ExitCode
 from immure.cli.keygen import KEY_HELP, open_key
 from immure.cli.messages import say
 from immure.cli.output import check_writable, open_output
+from immure.cli.room_options import GrantingRoom, granting_room
 from immure.cli.vault import open_vault, wrapping_options
 from immure.errors import InputError, RefusedError, UsageError
 
@@ -64,6 +65,9 @@ Exit codes:
 @click.option("--log-origin", metavar="NAME", help="Begin a log of this name if there is none in DIR.")
 @click.option("--room", metavar="DIR", type=click.Path(), help="The room whose door must have granted it.")
 @click.option(
+    "--room-log", metavar="DIR", type=click.Path(), help="The room's log.  [default: log in the room]"
+)
+@click.option(
     "--room-key", metavar="URI", help=f"What signs the room's log. [default: --log-key]  {KEY_HELP}"
 )
 @click.option("--as", "account", metavar="ACCOUNT", help="Whose grant must be there.  [default: anybody's]")
@@ -99,6 +103,7 @@ def release(
     log_key: str,
     log_origin: str | None,
     room: str | None,
+    room_log: str | None,
     room_key: str | None,
     account: str | None,
     grant: str | None,
@@ -132,12 +137,13 @@ def release(
     if sealed and (clearance is None or name is None):
         raise UsageError("a dump in the vault needs --clearance and --name")
     shown: list[Decision] = []
-    if room is None and (account or room_key):
-        raise UsageError("--as and --room-key need --room")
+    if room is None and (account or room_key or room_log):
+        raise UsageError("--as, --room-key and --room-log need --room")
+    granting = granting_room(room, room_log, room_key or log_key, account)
     with (
         open_destination(target) as destination,
         open_key(log_key, quiet) as signer,
-        _open_grants(room, room_key or log_key, account, quiet) as grants,
+        _open_grants(granting, quiet) as grants,
     ):
         gate = Gate(
             store=open_vault(vault_directory, key_file, passphrase_file),
@@ -217,25 +223,15 @@ def _open_log(directory: str, origin: str | None, signer: Signer) -> AuditLog:
 
 
 @contextmanager
-def _open_grants(
-    room: str | None, room_key: str, account: str | None, quiet: bool
-) -> Iterator[RoomGrants | None]:
+def _open_grants(room: GrantingRoom | None, quiet: bool) -> Iterator[RoomGrants | None]:
     """What the door of a room has granted; its log takes what is used."""
     if room is None:
         yield None
         return
-    from immure.access import Door
-    from immure.access.door import LOG
-    from immure.auditlog import AuditLog
-    from immure.custody.note_signer import NoteSigner
     from immure.transfer.room_grants import RoomGrants
 
-    origin = AuditLog.open(Path(room) / LOG, check=False).origin
-    with (
-        open_key(room_key, quiet) as signer,
-        Door.open(room, signer=NoteSigner(origin, signer)) as door,
-    ):
-        yield RoomGrants(door, account)
+    with room.door(quiet) as door:
+        yield RoomGrants(door, room.account)
 
 
 def _public_keys(paths: tuple[str, ...], quiet: bool) -> list[PublicKey]:

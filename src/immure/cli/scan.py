@@ -55,6 +55,7 @@ Examples:
   immure scan app.core.zst --keys https://login.example/ --keys tls.pem
   immure scan /var/crash --exhaustive --format html -o report.html
   immure scan app.core --deep --keys prod.pem
+  immure scan app.core --aes
   immure scan pid:4711 --no-harvest --keys prod.pem
   immure scan app.core --sketches app.sketch
   immure scan app.core --token session.jwt
@@ -95,6 +96,7 @@ class Presentation:
 @click.option(
     "--deep", is_flag=True, help="Look for damaged keys, too: numbers of which only a part is left."
 )
+@click.option("--aes", is_flag=True, help="Look for AES keys, too: their key schedules, even damaged ones.")
 @WHAT
 @THREADS
 @click.option(
@@ -115,6 +117,7 @@ def scan(
     mode: Mode | None,
     exhaustive: bool,
     deep: bool,
+    aes: bool,
     detectors: tuple[str, ...],
     threads: int | None,
     form: Format | None,
@@ -134,6 +137,7 @@ def scan(
         detectors=detectors,
         harvest=not no_harvest,
         deep=deep,
+        aes=aes,
         sketches=load_sketches(sketches),
         token=load_token(token),
         **({} if threads is None else {"threads": threads}),
@@ -144,7 +148,7 @@ def scan(
     if output is not None:
         check_writable(output)
     keys = load_all(sources, allow_private_hosts, quiet)
-    if no_harvest and not keys and not sketches and token is None:
+    if no_harvest and not keys and not sketches and token is None and not aes:
         raise click.UsageError("nothing to look for: --no-harvest without any key from --keys")
     report = _run(targets, keys, options, presentation)
     return ExitCode.INTERRUPTED if report is None else _present(report, presentation)

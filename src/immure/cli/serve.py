@@ -19,6 +19,7 @@ SERVERS = {
     "access": Entry(
         "immure.cli.serve_access", "access", "Serve the page of a production room, and ask for web tools."
     ),
+    "console": Entry("immure.cli.serve_console", "console", "Serve the page where people look at all of it."),
     "client-secret": Entry(
         "immure.cli.serve_introspection", "client_secret", "Make a secret for a client of introspection."
     ),

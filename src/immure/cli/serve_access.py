@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from immure.cli.access_options import KEY, LOG, QUIET, ROOM, opened
@@ -11,9 +9,6 @@ from immure.cli.exit_codes import ExitCode
 from immure.cli.serve_alone import address_of, is_local, serve_alone, tls_of
 from immure.cli.undumpable import keep_memory_out_of_dumps
 from immure.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 _EPILOG = """
 The page must be served from an origin that the room's policy names (relying_party.origins): hardware keys

@@ -10,7 +10,7 @@ import click
 
 from immure.cli.exit_codes import ExitCode
 from immure.cli.messages import say
-from immure.cli.room_options import room_options, use_grant
+from immure.cli.room_options import GrantingRoom, room_options, use_grant
 from immure.cli.signing_options import ACCEPTED, CONFIG, EXIT_CODES, FORMAT, QUIET, key_of, moment
 from immure.errors import UsageError
 
@@ -54,9 +54,7 @@ def emergency(
     by: str | None,
     wait: bool,
     accepted: tuple[str, ...],
-    room: str | None,
-    room_key: str | None,
-    account: str | None,
+    room: GrantingRoom | None,
     form: str,
     quiet: bool,
 ) -> int:
@@ -72,7 +70,7 @@ def emergency(
 
     settings = read_settings(config)
     record = key_of(settings, config, issuer, kid)
-    use_grant(room, room_key, account, kid, "emergency", quiet=quiet)
+    use_grant(room, kid, "emergency", quiet=quiet)
     record = _compromise(settings, record, reason, by)
     if not quiet:
         tell = say if form == "json" else click.echo

@@ -39,21 +39,26 @@ COMMON_PASSWORDS = (
 
 
 class StoreKey(NamedTuple):
-    """A private key of a store and the bounds of its entry in the bytes."""
+    """A private key of a store, None if no common password opens it, and the bounds of its entry."""
 
-    private: PrivateKey
+    private: PrivateKey | None
     start: int
     end: int
 
 
-class _Reader:
-    """Java's DataInput."""
+class DataInput:
+    """What Java's class of that name reads: big-endian numbers, and bytes."""
 
     def __init__(self, data: bytes, at: int) -> None:
         self.data = data
         self.at = at
 
     def take(self, count: int) -> bytes:
+        """So many bytes.
+
+        Raises:
+            KeyFormatError: there are fewer.
+        """
         field = self.data[self.at : self.at + count]
         if len(field) < count:
             raise KeyFormatError("key store is cut off")
@@ -61,16 +66,17 @@ class _Reader:
         return field
 
     def uint(self, width: int) -> int:
+        """A number of so many bytes; raises as :meth:`take` does."""
         return int.from_bytes(self.take(width), "big")
 
 
 def read_jks(data: bytes, at: int = 0) -> Iterator[StoreKey]:
-    """The private keys of a JKS key store that are protected with one of :data:`COMMON_PASSWORDS`.
+    """The private keys of a JKS key store, and those that none of :data:`COMMON_PASSWORDS` opens.
 
     Raises:
         KeyFormatError: no store begins there, or it is cut off; what came before is valid.
     """
-    reader = _Reader(data, at)
+    reader = DataInput(data, at)
     if reader.take(4) != JKS_MAGIC or (version := reader.uint(4)) not in (1, 2):
         raise KeyFormatError("not a JKS key store")
     for _ in range(min(reader.uint(4), _MAX_ENTRIES)):
@@ -82,15 +88,14 @@ def read_jks(data: bytes, at: int = 0) -> Iterator[StoreKey]:
             end = reader.at
             for _ in range(min(reader.uint(4), _MAX_ENTRIES)):
                 _skip_certificate(reader, version)
-            if private is not None:
-                yield StoreKey(private, start, end)
+            yield StoreKey(private, start, end)
         elif kind == _CERTIFICATE_ENTRY:
             _skip_certificate(reader, version)
         else:
             raise KeyFormatError("JKS entry of an unknown kind")
 
 
-def _skip_certificate(reader: _Reader, version: int) -> None:
+def _skip_certificate(reader: DataInput, version: int) -> None:
     if version == 2:
         reader.take(reader.uint(2))
     reader.take(reader.uint(4))
@@ -127,11 +132,11 @@ def _unsealed(sealed: bytes, password: bytes) -> bytes | None:
 
 
 def read_pkcs12(data: bytes, at: int = 0) -> StoreKey:
-    """The private key of the PKCS#12 file (PFX) at ``at``, if no password or a common one opens it.
+    """The private key of the PKCS#12 file (PFX) at ``at``, if no password or a common one opens it. Whether
+    there is a key in another one cannot be told.
 
     Raises:
-        KeyFormatError: no file begins there, it is cut off, needs a password, holds no key, or would cost
-            too much to open.
+        KeyFormatError: no file begins there, it is cut off, holds no key, or would cost too much to open.
     """
     _, _, end = read_header(data, at, len(data))
     body = Der(data, at, end).enter(SEQUENCE)
@@ -140,26 +145,40 @@ def read_pkcs12(data: bytes, at: int = 0) -> StoreKey:
     rounds = _rounds(data[at:end])
     if rounds > _MAX_ROUNDS:
         raise KeyFormatError("PKCS#12 file that asks for too many rounds")
+    tried = (None, *(password.encode() for password in COMMON_PASSWORDS))
+    for password in tried[: max(2, _MOST_WORK // max(rounds, 1))]:
+        try:
+            encoded = _pkcs12_key(data[at:end], password)
+        except ValueError:
+            continue
+        if not encoded:
+            raise KeyFormatError("PKCS#12 file that holds no key")
+        return StoreKey(read_pkcs8(Der(encoded)), at, end)
+    if not rounds:
+        raise KeyFormatError("not PKCS#12, or one of which nothing is encrypted")
+    return StoreKey(None, at, end)
+
+
+def _pkcs12_key(data: bytes, password: bytes | None) -> bytes:
+    """The key of a file in PKCS#8, nothing if it has none.
+
+    Raises:
+        ValueError: the password is another one, or the file is broken.
+    """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.serialization import pkcs12
 
-    tried = (None, *(password.encode() for password in COMMON_PASSWORDS))
-    for password in tried[: max(2, _MOST_WORK // max(rounds, 1))]:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # on old ciphers: they are the file's choice, not ours
-                key, _, _ = pkcs12.load_key_and_certificates(data[at:end], password)
-            if key is not None:
-                encoded = key.private_bytes(
-                    serialization.Encoding.DER,
-                    serialization.PrivateFormat.PKCS8,
-                    serialization.NoEncryption(),
-                )
-                return StoreKey(read_pkcs8(Der(encoded)), at, end)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            continue
-    raise KeyFormatError("PKCS#12 file that needs a password, or holds no key")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on old ciphers: they are the file's choice, not ours
+            key, _, _ = pkcs12.load_key_and_certificates(data, password)
+        if key is None:
+            return b""
+        form = serialization.PrivateFormat.PKCS8
+        return key.private_bytes(serialization.Encoding.DER, form, serialization.NoEncryption())
+    except (TypeError, UnsupportedAlgorithm) as error:
+        raise ValueError("unknown cipher or key") from error
 
 
 def _rounds(data: bytes) -> int:

@@ -137,7 +137,11 @@ class FrontDoor:
 
     def attacks(self, resources: Sequence[str]) -> list[Attempt]:
         """How each try ends of somebody who has taken the engineer's corporate account, and has seen what
-        crossed the network."""
+        crossed the network.
+
+        Raises:
+            ReplayError: the door says neither yes nor no.
+        """
         own = HardwareKey(self._vendor, _ORIGIN, counted=1 << 20)  # no count gives him away
         own.create({"user": {"id": "AA"}, "rp": {"id": "rooms.prod.example"}, "challenge": "AA"})
         found = []
@@ -156,14 +160,20 @@ class FrontDoor:
         self._door.complete(own.get(ceremony.options, claims=stolen))
 
     def _replayed(self, resource: str) -> None:
-        self._asks(ENGINEER, resource)  # for which it would be the approval
+        asked = self._door.complete(self._touch(self._asks(ENGINEER, resource))).id  # she asks again
+        self._door.begin_approval(_OTHERS[1], asked)  # for which it would be the answer
         self._door.complete(self._approved)
 
     def _tried(self, words: str, act: Callable[[], object]) -> Attempt:
+        """Only the door's own no counts: one that is broken keeps nobody out by what it is for."""
+        from immure.access import DeniedError
+
         try:
             act()
-        except ImmureError as error:
+        except DeniedError as error:
             return Attempt(words, str(error))
+        except ImmureError as error:
+            raise ReplayError(f"the door says neither yes nor no: {words}: {error}") from error
         return Attempt(words, "")
 
     # --- people ---

@@ -13,8 +13,9 @@ from immure.keymaterial.key import PublicKey
 
 #: How we came to look for the key: the user named it, its public half stood in the image, or only the private
 #: key itself did; or it is a secret without a public half, of which the user gave a sketch, or a token.
-#: ``partial``: there is a part of the private key only; see :class:`Partial`.
-FindingKind = Literal["named", "harvested", "unnamed", "sketched", "token", "partial"]
+#: ``partial``: there is a part of the private key only; see :class:`Partial`. ``schedule``: an AES key, by
+#: its key schedule.
+FindingKind = Literal["named", "harvested", "unnamed", "sketched", "token", "partial", "schedule"]
 
 
 @dataclass(frozen=True, slots=True, order=True)

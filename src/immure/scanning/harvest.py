@@ -7,7 +7,7 @@ from typing import Final
 
 from immure.dumps.dump import Image
 from immure.keymaterial.key import Numbers, Origin, PublicKey
-from immure.keymaterial.structures import Hit, PrivateHit
+from immure.keymaterial.structures import Hit, PrivateHit, PublicHit, SealedHit
 from immure.scanning.finding import NotSearched, Occurrence
 from immure.scanning.keyset import KeySet
 from immure.scanning.occurrences import occurrence
@@ -15,6 +15,8 @@ from immure.scanning.proofs import Proof, proof_of_private
 
 #: Public keys of an image that are searched for besides those that the user named.
 MOST_KEYS: Final = 10_000
+#: Kinds of sealed containers that are told of: each blob of DPAPI may have a master key of its own.
+MOST_NOTES: Final = 20
 #: What does not search for the others.
 _DETECTORS: Final = ("rsa", "montgomery", "ec")
 
@@ -36,6 +38,7 @@ class Harvest:
         self._harvested = 0
         self.not_searched: list[NotSearched] = []
         self.proofs: dict[Numbers, Proof] = {}
+        self._sealed: dict[str, set[int]] = {}
         self._places: dict[Numbers, list[tuple[int, int, str]]] = defaultdict(list)
 
     def take(self, hit: Hit) -> None:
@@ -45,6 +48,9 @@ class Harvest:
                 self._take_private(hit)
             else:
                 self._doubtful.append(hit)
+        elif isinstance(hit, SealedHit):
+            if self._private:
+                self._sealed.setdefault(f"{hit.what} ({hit.encoding})", set()).add(hit.offset)
         elif self._public and hit.key_numbers in self._keys:
             self._keys.add(_key(hit.key_numbers, hit), "harvested")
         elif self._public:
@@ -66,6 +72,13 @@ class Harvest:
                 self._take_private(hit)
         self._doubtful.clear()
 
+    @property
+    def notes(self) -> list[str]:
+        """What there is to say of sealed containers: what may be in them is searched for by nobody."""
+        notes = [_note(what, offsets) for what, offsets in self._sealed.items()]
+        more = len(notes) - MOST_NOTES
+        return [*notes[:MOST_NOTES], *[f"{more:,} more kinds of sealed containers"] * (more > 0)]
+
     def _take_private(self, hit: PrivateHit) -> None:
         public = hit.private.public
         if not self._private and not self._public:
@@ -85,7 +98,13 @@ class Harvest:
         }
 
 
-def _key(numbers: Numbers, hit: Hit) -> PublicKey:
+def _note(what: str, offsets: set[int]) -> str:
+    if len(offsets) == 1:
+        return f"sealed, so not looked into: at offset {min(offsets)}, {what}"
+    return f"sealed, so not looked into: {len(offsets):,} times, first at offset {min(offsets)}, {what}"
+
+
+def _key(numbers: Numbers, hit: PublicHit | PrivateHit) -> PublicKey:
     origin = Origin(
         source="image",
         kid=hit.kid,

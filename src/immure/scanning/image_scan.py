@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from immure.dumps.dump import Image
 from immure.keymaterial.key import Numbers, PublicKey
 from immure.keymaterial.published import where_published
+from immure.keymaterial.structures import PrivateHit
 from immure.scanning.chunks import (
     OVERLAP,
     Chunk,
@@ -28,9 +29,13 @@ from immure.scanning.kernels.workspace import Workspace
 from immure.scanning.keyset import KeySet
 from immure.scanning.occurrences import Place, Sweeper, Sweeps, occurrence, tidy
 from immure.scanning.options import Progress, ScanOptions
+from immure.scanning.part import Part, joined
 from immure.scanning.plan import Counts, Plan, count, is_settled, make_plan
 from immure.scanning.proofs import Proof
+from immure.scanning.schedules import ScheduleHunt
+from immure.scanning.schedules import Seen as SchedulesSeen
 from immure.scanning.search import Searched, Searcher
+from immure.scanning.shielded import shielded_hits
 from immure.scanning.sketches import AllSeen, Hunt
 from immure.scanning.survey import Surveyor
 from immure.scanning.texts import TextPool
@@ -50,8 +55,8 @@ PASSED_CHUNK_BYTES = 4 << 20
 
 T = TypeVar("T")
 #: What the detectors make of a chunk; what the sweep does: for how many proofs, and the places; what agrees
-#: with sketches; and which bytes are the key of a token.
-_Examined = tuple[Searched, int, list[Place], AllSeen, Tried | None]
+#: with sketches; which bytes are the key of a token; and which are AES key schedules.
+_Examined = tuple[Searched, int, list[Place], AllSeen, Tried | None, SchedulesSeen | None]
 
 
 class ImageScan:
@@ -65,8 +70,10 @@ class ImageScan:
         progress: Progress,
         sweeps: Sweeps | None = None,
         hunt: Hunt | None = None,
+        part: Part | None = None,
     ) -> None:
         self._image = image
+        self._part = part
         self._options = options
         self._progress = progress
         self._keys = named.copy()
@@ -76,12 +83,13 @@ class ImageScan:
         self._planned: list[Chunk] = []
         self._proofs: dict[Numbers, Proof] = {}
         self._sweeps = sweeps if sweeps is not None else Sweeps()
-        self._texts = TextPool()
+        self._texts = TextPool(part.text_bytes if part is not None else 0)
         self._structure = "structure" in options.detectors
         self._spaces = Spaces(max(self._chunk_bytes, SAMPLE_BYTES if self._is_only_counted() else 0))
         self._harvest = Harvest(self._keys, public=options.harvest, private=self._structure)
         self._hunt = hunt if hunt is not None else Hunt(options.sketches)
         self._trial = Trial(options.token, options.mode) if options.token is not None else None
+        self._schedules = ScheduleHunt(options.mode) if options.aes else None
         self._deep: Deep | None = None
         self._searcher: Searcher | None = None
         self._searched: set[Chunk] = set()
@@ -110,10 +118,37 @@ class ImageScan:
         found = {finding.key.numbers for finding in self.report.findings}
         return [proof for numbers, proof in self._proofs.items() if numbers in found]
 
+    @property
+    def keys(self) -> KeySet:
+        """What is searched for: the named keys and, after the survey, those that the image brought."""
+        return self._keys
+
+    def survey(self) -> Counts:
+        """Only the first step: the windows of the image (or the part of it); ``keys`` has its keys then."""
+        try:
+            return self._count()
+        finally:
+            self._spaces.wipe()
+
+    @property
+    def text_bytes(self) -> int:
+        """Decoded text that the survey gathered."""
+        return self._texts.size
+
+    def covered(self) -> list[tuple[int, int]]:
+        """The bytes that :meth:`run` goes through, as (start, stop) in order."""
+        return joined(self._chunks())
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The pieces in which :meth:`run` goes through them."""
+        return self._chunks()
+
     def _count(self) -> Counts:
+        given = self._part.counts if self._part is not None else None
         if self._is_only_counted():
-            return self._sample()
-        return self._pass_over() if self._is_passed_over() else self._survey()
+            return given or self._sample()
+        counts = self._pass_over() if self._is_passed_over() else self._survey()
+        return given or counts
 
     def _is_only_counted(self) -> bool:
         reads = self._structure or self._options.harvest
@@ -153,7 +188,7 @@ class ImageScan:
         """Count windows here and there."""
         counts = Counts()
         surveyor = Surveyor(self._image.reader, structures=False, texts=False)
-        pieces = plan_chunks(self._image, SAMPLE_BYTES)
+        pieces = self._mine(plan_chunks(self._image, SAMPLE_BYTES))
         sampled = (piece for piece in pieces if piece.start // SAMPLE_BYTES % SAMPLED_OF == 0)
         for _, surveyed in for_each_chunk(sampled, self._spaces, surveyor.examine, self._options.threads):
             counts.add(surveyed.counts, SAMPLED_OF)
@@ -177,10 +212,18 @@ class ImageScan:
             if surveyed.texts is not None:
                 self._texts.add(surveyed.texts)
         self._image.settle()
+        for hit in self._shielded():
+            self._harvest.take(hit)
         self._harvest.settle()
         self.report.not_searched += self._harvest.not_searched
         self._prove(self._harvest.proofs.values())
         return counts
+
+    def _shielded(self) -> Iterator[PrivateHit]:
+        """Keys that OpenSSH has shielded; of the parts of an image the first finds them all, because that
+        takes all of it."""
+        if self._structure and (self._part is None or self._part.start == 0):
+            yield from shielded_hits(self._image, self._options.mode)
 
     def _new_searcher(self, plan: Plan) -> Searcher:
         self._hunt.leaves_noise = plan.tier("primes") != "all"
@@ -203,7 +246,8 @@ class ImageScan:
         """Search what has not been searched yet."""
         searcher = self._searcher = self._searcher or self._new_searcher(plan)
         self.report.not_searched += searcher.not_searched(plan, self._image.reader.size or 0)
-        if not searcher.detectors and self._sweeps.is_idle and self._hunt.is_idle and self._trial is None:
+        others = self._trial is None and self._schedules is None and self._hunt.is_idle
+        if not searcher.detectors and self._sweeps.is_idle and others:
             return
         chunks = self._chunks()
         if not self._searched:
@@ -218,11 +262,13 @@ class ImageScan:
         searched = searcher.examine(space, chunk)
         swept = self._sweeps.examine(space, chunk)
         seen = self._hunt.examine(space, chunk, has_runs=bool(searched.examined))
-        return searched, *swept, seen, self._trial.examine(space, chunk) if self._trial else None
+        tried = self._trial.examine(space, chunk) if self._trial is not None else None
+        schedules = self._schedules.examine(space, chunk) if self._schedules is not None else None
+        return searched, *swept, seen, tried, schedules
 
     def _take(self, searcher: Searcher, chunk: Chunk, examined: _Examined) -> None:
         """What one chunk's search gave."""
-        searched, known, places, seen, tried = examined
+        searched, known, places, seen, tried, schedules = examined
         self._searched.add(chunk)
         if not self._is_surveyed:
             self.report.not_searched += searched.not_searched
@@ -230,6 +276,10 @@ class ImageScan:
         self._hunt.take(chunk, seen)
         if self._trial is not None and tried is not None:
             self._take_tried(self._trial, tried, chunk)
+        if self._schedules is not None and schedules is not None:
+            for key, proof in self._schedules.settle(schedules, chunk):
+                self._keys.add(key, "schedule")
+                self._prove([proof])
         self._prove(searcher.settle(searched))
         self._sweeps.prepare()
 
@@ -299,7 +349,11 @@ class ImageScan:
                 self.report.warnings.append(_published(entry.key, proof, public_place))
                 continue
             pieces = self._deep.pieces.get(numbers, []) if self._deep is not None else []
+            if self._schedules is not None:
+                pieces = [*pieces, *self._schedules.occurrences(self._image, numbers)]
             occurrences = tidy(_with_text([*found.get(numbers, []), *pieces], proof, self._image))
+            if self._schedules is not None and self._schedules.is_harmless(proof, occurrences):
+                continue
             partial = self._deep.partials.get(numbers) if self._deep is not None else None
             kind = entry.kind if partial is None else "partial"
             finding = Finding(entry.key, kind, proof.words, occurrences, entry.others, partial)
@@ -308,6 +362,7 @@ class ImageScan:
         self.report.findings += self._hunt.findings(self._image)
         self.report.not_searched += self._hunt.not_searched
         self.report.not_searched += self._trial.not_searched if self._trial is not None else []
+        self.report.not_searched += self._schedules.not_searched if self._schedules is not None else []
         self.report.findings.sort(
             key=lambda finding: finding.occurrences[0].offset if finding.occurrences else 0
         )
@@ -316,7 +371,8 @@ class ImageScan:
         image, report = self._image, self.report
         report.size = bytes_to_read(image) or 0
         report.process, report.regions = image.process, image.regions
-        report.warnings += [*image.warnings, *self._hunt.notes]
+        report.warnings += [*image.warnings, *self._harvest.notes, *self._hunt.notes]
+        report.warnings += self._schedules.notes if self._schedules is not None else []
         report.warnings += [
             f"{key.label} key {key.thumbprint} is of a size that is not searched for"
             for key in self._keys.unsearchable()
@@ -341,11 +397,14 @@ class ImageScan:
             yield from self._planned
             return
         planned, is_final = [], self._image.reader.size is not None
-        for chunk in plan_chunks(self._image, self._chunk_bytes):
+        for chunk in self._mine(plan_chunks(self._image, self._chunk_bytes)):
             planned.append(chunk)
             yield chunk
         if is_final:
             self._planned = planned
+
+    def _mine(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        return chunks if self._part is None else self._part.of(chunks)
 
     def _each(
         self, chunks: Iterable[Chunk], work: Callable[[Workspace, Chunk], T]

@@ -15,6 +15,7 @@ from typing import Final
 
 from immure.dumps.dump import Image
 from immure.errors import LimitError
+from immure.keymaterial.aes_published import DRBG
 from immure.keymaterial.key import Numbers
 from immure.scanning.chunks import Chunk
 from immure.scanning.finding import Occurrence
@@ -70,7 +71,7 @@ Seek = Callable[[Proof], Iterable[tuple[Needle, bytes]]]
 def seek_reported(proof: Proof) -> Iterator[tuple[Needle, bytes]]:
     """Every number, and parts of them that are long enough to be reported."""
     for secret, encoding, data in proof.needles():
-        least = len(data) if secret == "key" else min(len(data), _least(encoding))
+        least = len(data) if _is_one_piece(secret, encoding) else min(len(data), _least(encoding))
         yield Needle(proof.public, secret, encoding, len(data), least), data
 
 
@@ -203,6 +204,12 @@ def _least(encoding: str) -> int:
     return SPARSE_PART_BYTES if any(word in encoding for word in _SPARSE) else PART_BYTES
 
 
+def _is_one_piece(secret: str, encoding: str) -> bool:
+    """Whether parts of it say nothing: of a whole key, its numbers are sought besides; so is the key of a
+    generator's state."""
+    return secret == "key" or encoding == DRBG
+
+
 def _is_sparse(needle: Needle) -> bool:
     """Whether a few of the needle's words are enough to find all parts of it that are noted."""
     # of 52-bit digits one word in 16 is dull: too many to rely on a few of them
@@ -213,7 +220,9 @@ def _is_sparse(needle: Needle) -> bool:
 def _is_reported(place: Place) -> bool:
     """Whether a place that was noted is one for the report, too, which wants longer parts."""
     needle = place.needle
-    return place.whole or (needle.secret != "key" and place.length >= _least(needle.encoding))
+    if place.whole or _is_one_piece(needle.secret, needle.encoding):
+        return place.whole
+    return place.length >= _least(needle.encoding)
 
 
 def occurrence(

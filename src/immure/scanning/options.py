@@ -33,6 +33,7 @@ class ScanOptions:
         deep: also look for damaged keys: numbers of which only a part is left, and what can be rebuilt.
         sketches: of secrets without a public half, to look for; in either mode in all of an image.
         token: one whose symmetric key is to be looked for.
+        aes: also look for AES keys, by their key schedules.
     """
 
     mode: Mode = "quick"
@@ -43,6 +44,7 @@ class ScanOptions:
     deep: bool = False
     sketches: tuple[Sketch, ...] = field(default=(), repr=False)
     token: HmacToken | None = field(default=None, repr=False)
+    aes: bool = False
 
 
 class Progress(Protocol):

@@ -23,6 +23,7 @@ from immure.scanning.keyset import KeySet
 from immure.scanning.occurrences import Sweeps
 from immure.scanning.options import DETECTORS, NoProgress, Progress, ScanOptions
 from immure.scanning.proofs import Proof
+from immure.scanning.schedules import DETECTOR as AES_DETECTOR
 from immure.scanning.sketches import DETECTOR, Hunt
 from immure.scanning.token_key import DETECTOR as TOKEN_DETECTOR
 
@@ -117,9 +118,11 @@ def scan_targets(
 
 
 def searched_by(options: ScanOptions) -> tuple[str, ...]:
-    """What reports name as detectors: sketches, tokens and damaged keys are searched for by themselves."""
+    """What reports name as detectors: sketches, tokens, damaged keys and AES keys are searched for by
+    themselves."""
     more = (DETECTOR,) * bool(options.sketches) + (TOKEN_DETECTOR,) * bool(options.token)
-    return (*options.detectors, *more, *(DEEP_DETECTOR,) * options.deep)
+    more += (DEEP_DETECTOR,) * options.deep + (AES_DETECTOR,) * options.aes
+    return (*options.detectors, *more)
 
 
 def scan_each(

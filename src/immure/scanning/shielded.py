@@ -1,7 +1,8 @@
 """The search for shielded keys of OpenSSH (:mod:`immure.keymaterial.shielded`) in images that know addresses.
 
 A key's record in memory has four words in a row: where the shielded bytes are, how many, where the prekey is,
-and its length, which is a constant. These lead to both parts, wherever they are."""
+and its length, which is a constant. These lead to both parts, wherever they are. Only OpenSSH's own programs
+shield keys: quick mode reads no image for it that says it is of another."""
 
 from __future__ import annotations
 
@@ -14,7 +15,11 @@ from immure.dumps.dump import Image, Region
 from immure.errors import KeyFormatError
 from immure.keymaterial.private import PrivateKey
 from immure.keymaterial.shielded import LENGTHS, PREKEY_BYTES, unshield
+from immure.keymaterial.structures import PrivateHit
+from immure.scanning.options import Mode
 
+#: As what reports name the encoding.
+ENCODING: Final = "openssh-shielded"
 _STEP: Final = 4 << 20
 _WORDS: Final = struct.Struct("<4Q")
 _CONSTANT: Final = struct.pack("<Q", PREKEY_BYTES)
@@ -51,6 +56,19 @@ def find_shielded(image: Image) -> Iterator[ShieldedKey]:
             except KeyFormatError:
                 continue
             yield ShieldedKey(private, places[0], length, places[1])
+
+
+def shielded_hits(image: Image, mode: Mode) -> Iterator[PrivateHit]:
+    """The same as hits of a survey, if the image is one to look at."""
+    if mode == "exhaustive" or _may_shield(image):
+        for found in find_shielded(image):
+            yield PrivateHit(found.private, found.offset, found.length, ENCODING)
+
+
+def _may_shield(image: Image) -> bool:
+    """Whether the image knows of a program of OpenSSH, or does not know of which program it is."""
+    name = image.process.name if image.process is not None else None
+    return not name or "ssh" in name or any("ssh" in region.name for region in image.regions)
 
 
 def _records(image: Image, region: Region) -> Iterator[tuple[int, int, int]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from immure.dumps.dump import Reader
-from immure.keymaterial.structures import ANCHORS, Hit, PublicHit, parse_at
+from immure.keymaterial.structures import ANCHORS, Hit, PrivateHit, PublicHit, parse_at
 from immure.keymaterial.texts import MAX_TEXT
 from immure.scanning.chunks import OVERLAP, Chunk, load, unread
 from immure.scanning.finding import NotSearched
@@ -73,7 +73,7 @@ class Surveyor:
             if chunk.start <= chunk.read_start + at < chunk.stop:
                 hits = parse_at(view, ANCHORS[index], at)
                 result.hits.extend(shifted(hit, chunk.read_start) for hit in hits)
-                failures += not any(isinstance(hit, PublicHit) or hit.proved for hit in hits)
+                failures += not any(_proves(hit) for hit in hits)
                 if failures > FAILURE_LIMIT:
                     searched = at
                     break
@@ -97,3 +97,8 @@ class Surveyor:
         if runs:
             result.texts, hits = decode_texts(space, runs, chunk, self._anchors)
             result.hits.extend(shifted(hit, chunk.read_start) for hit in hits)
+
+
+def _proves(hit: Hit) -> bool:
+    """Whether there is a key for certain. That a container is sealed may have cost all passwords to see."""
+    return isinstance(hit, PublicHit) or (isinstance(hit, PrivateHit) and hit.proved)

@@ -105,28 +105,35 @@ def shifted(hit: Hit, by: int) -> Hit:
 
 
 class TextPool:
-    """Decoded texts of an image, until all keys are known."""
+    """Decoded texts of an image, until all keys are known.
 
-    def __init__(self) -> None:
+    Args:
+        total: bytes of decoded text in all of the image, where this is the pool of a part of it.
+
+    ``size`` is how many there are here.
+    """
+
+    def __init__(self, total: int = 0) -> None:
+        self._total = total
         self._texts: list[Texts] = []
-        self._size = 0
+        self.size = 0
         self.not_searched: list[NotSearched] = []
 
     def add(self, texts: Texts) -> None:
         """Keep one chunk's texts."""
         size = len(texts.decoded.data)
-        if self._size + size > POOL_BYTES:
+        if self.size + size > POOL_BYTES:
             reason = f"more than {POOL_BYTES >> 20} MiB of decoded text"
             for detector in ("rsa", "ec"):
                 self.not_searched.append(NotSearched(texts.runs[0][0], texts.length, detector, reason))
             return
-        self._size += size
+        self.size += size
         self._texts.append(texts)
 
     def search(self, keys: KeySet, detectors: Sequence[str], plan: Plan) -> list[Proof]:
         """Search the decoded bytes for the keys; empties the pool."""
-        everywhere = plan.mode == "exhaustive" or self._size <= EVERYWHERE_BYTES
-        if not everywhere:
+        everywhere = plan.mode == "exhaustive" or max(self.size, self._total) <= EVERYWHERE_BYTES
+        if not everywhere and self._texts:
             reason = "quick mode: base64 and hex texts were searched for numbers at their ends only"
             for detector in ("rsa", "ec"):
                 if detector in detectors:

@@ -155,8 +155,8 @@ def parse_policy(data: bytes, path: str, read_file: ReadFile) -> Policy:
     Raises:
         PolicyError: this is no policy, or one that this version does not know in full.
     """
-    top = parse_toml(data, path, "a policy")
-    if top.number("version") != VERSION:
+    top = parse_toml(data, path)
+    if top.number("version", least=0, most=1 << 30) != VERSION:
         raise PolicyError(f"is a policy of another version than {VERSION}, the one that is known", path=path)
     files = _Files(read_file)
     parts: dict[str, Any] = {

@@ -83,8 +83,8 @@ def run_tests(policy: Policy, data: bytes, path: str, read_file: ReadFile) -> li
     Raises:
         PolicyError: this is no file of tests, or there is none in it.
     """
-    top = parse_toml(data, path, "a file of tests")
-    if top.number("version") != VERSION:
+    top = parse_toml(data, path)
+    if top.number("version", least=0, most=1 << 30) != VERSION:
         raise PolicyError(f"is a file of tests of another version than {VERSION}", path=path)
     base = _base(policy, top.text("base", ""), read_file, top)
     tests = [_test(table) for table in top.tables("test")]

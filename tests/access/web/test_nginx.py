@@ -13,12 +13,12 @@ import httpx
 import pytest
 
 from access.rooms import World
-from access.web.serving import serving
-from access.web.test_server import HEADER, TOOLS, Client
+from access.web.client import HEADER, TOOLS, Client
 from docs.blocks import ROOT, blocks
 from immure.access import Grant
 from immure.access.web.app import AccessApp
 from servers import nginx
+from servers.asgi import serving
 from servers.program import free_port
 from servers.tls import Authority, Pair
 from servers.upstream import Upstream, answering
@@ -41,7 +41,7 @@ class Networked(Client):
 
     async def _exchange(self, method: str, path: str, base: str, **options: Any) -> httpx.Response:
         host = urlsplit(base).netloc
-        options["headers"] = {**options.get("headers", {}), "host": host}
+        options["headers"] = [*options.get("headers", []), ("host", host)]
         async with httpx.AsyncClient(verify=self.context, trust_env=False) as client:
             url = f"https://127.0.0.1:{self.port}{path}"
             return await client.request(method, url, extensions={"sni_hostname": host}, **options)

@@ -4,104 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import html
-import json
 import re
 from collections.abc import Callable
-from typing import Any
 
-import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from access.authenticator import Authenticator, Authority, der, name, unb64
+from access.authenticator import Authority, der, name
 from access.rooms import World
+from access.web.client import ASK, HEADER, ORIGIN, TOOLS, Client
 from immure.access import Grant
 from immure.access.records import Session, Workstation
 from immure.access.texts import encode
 from immure.access.web import wire
-from immure.access.web.app import AccessApp
 from immure.access.web.guard import LOOK, VISIT
 from immure.access.web.pages import shown
 from immure.access.web.tools import SESSION, parse_tools
 from immure.errors import UsageError
-from immure.introspection.certificate import certificate_of
-
-ORIGIN = "https://access.prod.example"
-TOOLS = {"room:debug": "https://debug.prod.example"}
-HEADER = (b"client-cert", certificate_of)
-
-
-class Client:
-    """A client that sends what it is told to, and keeps cookies."""
-
-    def __init__(self, world: World, peer: str = "127.0.0.1", **options: Any) -> None:
-        self.world = world
-        self.events: list[tuple[str, dict[str, Any]]] = []
-        options.setdefault("told", lambda event, **facts: self.events.append((event, facts)))
-        self.app = AccessApp(world.door, **options)
-        self.peer = peer
-        self.cookies: dict[str, str] = {}
-        self.fields: dict[str, str] = {}
-
-    def send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        return asyncio.run(self._send(method, path, **options))
-
-    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        fields = {**self.fields, **options.pop("headers", {})}
-        if self.cookies:
-            fields["cookie"] = "; ".join(f"{key}={value}" for key, value in self.cookies.items())
-        answer = await self._exchange(method, path, options.pop("base", ORIGIN), headers=fields, **options)
-        for line in answer.headers.get_list("set-cookie"):
-            key, _, value = line.partition(";")[0].partition("=")
-            self.cookies[key] = value
-        return answer
-
-    async def _exchange(self, method: str, path: str, base: str, **options: Any) -> httpx.Response:
-        transport = httpx.ASGITransport(app=self.app, client=(self.peer, 9))
-        async with httpx.AsyncClient(transport=transport, base_url=base) as client:
-            return await client.request(method, path, **options)
-
-    def get(self, path: str, **options: Any) -> httpx.Response:
-        return self.send("GET", path, **options)
-
-    def post(self, path: str, **values: str) -> httpx.Response:
-        return self.send("POST", path, data={"token": self.token(), **values}, headers={"origin": ORIGIN})
-
-    def token(self) -> str:
-        found = re.search(r'name="token" value="([^"]+)"', self.get("/do/sign-in").text)
-        assert found
-        return found[1]
-
-    def sign(self, page: httpx.Response) -> httpx.Response:
-        """Touch the key that a page asks for."""
-
-        found = re.search(r'data-options="([^"]+)"', page.text)
-        assert found, page.text
-        options = json.loads(html.unescape(found[1]))
-        keys = [key for keys in self.world.keys.values() for key in keys]
-
-        allowed = {unb64(one["id"]) for one in options["allowCredentials"]}
-        key = next(key for key in keys if allowed & set(key.credentials))
-        return self.post("/complete", response=json.dumps(key.get(options)))
-
-    def sign_in(self, account: str = "prd-ada") -> Client:
-        answer = self.sign(self.post("/do/sign-in", account=account))
-        assert (answer.status_code, answer.headers["location"]) == (303, "/")
-        return self
 
 
 @pytest.fixture
 def client(world: World) -> Client:
     return Client(world)
-
-
-ASK = {
-    "resource": "room:debug", "actions": "enter", "purpose": "crash of the mailer", "ticket": "INC-12",
-    "hours": "2",
-}  # fmt: skip
 
 
 def test_signing_in(client: Client) -> None:
@@ -131,88 +57,6 @@ def test_cookies_and_fields(client: Client) -> None:
         assert fields["cache-control"] == "no-store"
 
 
-def _without_token(client: Client) -> httpx.Response:
-    client.token()
-    return client.send("POST", "/do/request", data=ASK, headers={"origin": ORIGIN})
-
-
-def _token_of_another(client: Client) -> httpx.Response:
-    token = Client(client.world).token()
-    return client.send("POST", "/do/request", data={**ASK, "token": token}, headers={"origin": ORIGIN})
-
-
-def _from(fields: dict[str, str]) -> Callable[[Client], httpx.Response]:
-    def send(client: Client) -> httpx.Response:
-        data = {**ASK, "token": client.token()}
-        return client.send("POST", "/do/request", data=data, headers=fields)
-
-    return send
-
-
-def _without_cookies(client: Client) -> httpx.Response:
-    token, kept = client.token(), dict(client.cookies)
-    client.cookies.clear()
-    answer = client.send("POST", "/do/request", data={**ASK, "token": token}, headers={"origin": ORIGIN})
-    client.cookies.update(kept)
-    return answer
-
-
-def _after_restart(client: Client) -> httpx.Response:
-    token = client.token()
-    client.app = AccessApp(client.world.door)
-    return client.send("POST", "/do/request", data={**ASK, "token": token}, headers={"origin": ORIGIN})
-
-
-def _json(client: Client) -> httpx.Response:
-    fields = {"origin": ORIGIN, "content-type": "application/json"}
-    return client.send("POST", "/do/request", content=b"{}", headers=fields)
-
-
-def _long(client: Client) -> httpx.Response:
-    return client.post("/do/request", **{**ASK, "purpose": "x" * (wire.MOST_BODY + 1)})
-
-
-def _twice(client: Client) -> httpx.Response:
-    fields = {"origin": ORIGIN, "content-type": "application/x-www-form-urlencoded"}
-    return client.send("POST", "/do/request", content=b"token=a&token=b", headers=fields)
-
-
-FORMS: dict[str, tuple[Callable[[Client], httpx.Response], int]] = {
-    "no token": (_without_token, 403),
-    "the token of another visit": (_token_of_another, 403),
-    "no origin": (_from({}), 403),
-    "another origin": (_from({"origin": "https://evil.example"}), 403),
-    "a null origin": (_from({"origin": "null"}), 403),
-    "a tool's origin": (_from({"origin": "https://debug.prod.example"}), 403),
-    "the origin without TLS": (_from({"origin": "http://access.prod.example"}), 403),
-    "cross-site, says the browser": (_from({"origin": ORIGIN, "sec-fetch-site": "cross-site"}), 403),
-    "same-site only": (_from({"origin": ORIGIN, "sec-fetch-site": "same-site"}), 403),
-    "no cookies": (_without_cookies, 403),
-    "after a restart": (_after_restart, 403),
-    "JSON": (_json, 415),
-    "too long": (_long, 413),
-    "a field twice": (_twice, 400),
-}
-
-
-@pytest.mark.parametrize("case", FORMS)
-def test_forms_that_are_not_taken(client: Client, case: str) -> None:
-    client.sign_in()
-    entries = len(client.world.door.log)
-    send, status = FORMS[case]
-    answer = send(client)
-    assert answer.status_code == status
-    assert "sign this" not in answer.text
-    assert len(client.world.door.log) == entries
-    assert client.post("/do/request", **ASK).status_code == 200  # with all of it
-
-
-@pytest.mark.parametrize("path", ["/do/request", "/do/approve", "/do/break-glass", "/do/revoke"])
-def test_nothing_is_begun_without_signing_in(client: Client, path: str) -> None:
-    assert client.get(path).status_code == 303
-    assert client.post(path, **ASK).status_code == 403
-
-
 def test_a_response_to_what_somebody_else_has_begun(world: World) -> None:
     """Grace has Ada's page, and Ada's response: the session must be that of who signs."""
     ada, grace = Client(world).sign_in("prd-ada"), Client(world).sign_in("prd-grace")
@@ -240,12 +84,6 @@ def test_responses_that_are_none(client: Client, response: str) -> None:
     assert "Not done" in answer.text
 
 
-def test_founders_are_not_registered_here(client: Client) -> None:
-    answer = client.post("/do/register", account="prd-ada", request="founding")
-    assert answer.status_code == 403
-    assert "in a terminal" in answer.text
-
-
 def test_a_person_is_enrolled(world: World) -> None:
 
     ada = Client(world).sign_in()
@@ -260,11 +98,7 @@ def test_a_person_is_enrolled(world: World) -> None:
     guest = Client(world)
     for _ in range(2):
         page = guest.post("/do/register", account="prd-alan", request=found[1])
-
-        options = json.loads(html.unescape(re.search(r'data-options="([^"]+)"', page.text)[1]))  # type: ignore[index]
-        key = Authenticator()
-        world.keys.setdefault("prd-alan", []).append(key)
-        answer = guest.post("/complete", response=json.dumps(key.create(options)))
+        answer = guest.register(page, "prd-alan")
         assert answer.status_code == 200, answer.text
     for account in ("prd-grace", "prd-edsger"):
         approver = Client(world).sign_in(account)
@@ -311,9 +145,9 @@ def test_many_at_once(world: World) -> None:
     clients = [Client(world).sign_in(account) for account in ("prd-ada", "prd-grace", "prd-edsger")]
 
     async def ask(client: Client) -> int:
-        answer = await client._send("GET", "/")
+        answer = await client.exchange("GET", "/")
         data = {**ASK, "token": re.search(r'name="token" value="([^"]+)"', answer.text)[1]}  # type: ignore[index]
-        begun = await client._send("POST", "/do/request", data=data, headers={"origin": ORIGIN})
+        begun = await client.exchange("POST", "/do/request", data=data, headers={"origin": ORIGIN})
         return begun.status_code
 
     async def all_of_them() -> list[int]:
@@ -359,7 +193,7 @@ def entered(client: Client, grant: str) -> Client:
     answer = client.get(found[1], base=TOOLS["room:debug"])
     assert answer.headers["set-cookie"].endswith("; Path=/; Secure; HttpOnly; SameSite=Lax")
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
-    client.link = found[1]  # type: ignore[attr-defined]
+    client.link = found[1]
     return client
 
 
@@ -373,7 +207,7 @@ def test_a_session_comes_to_the_tool(inside: tuple[Client, str, bytes]) -> None:
     assert answer.status_code == 204
     assert (answer.headers["x-room-account"], answer.headers["x-room-grant"]) == ("prd-ada", grant)
     assert "access.used" in [entry.kind for entry in client.world.door.log.entries()]
-    again = client.get(client.link, base=TOOLS["room:debug"])  # type: ignore[attr-defined]
+    again = client.get(client.link, base=TOOLS["room:debug"])
     assert again.status_code == 403  # a link is good once
 
 
@@ -446,7 +280,7 @@ def test_two_certificates_are_none(inside: tuple[Client, str, bytes]) -> None:
     scope_fields = [(key.encode(), value.encode()) for key, value in fields]
     request = wire.Request("GET", "/auth", {}, {}, {b"client-cert": tuple(v for _, v in scope_fields)}, "")
     with pytest.raises(wire.WireError, match="twice"):
-        client.app._workstation(request)
+        client.app._present.workstation(request)
 
 
 def test_a_link_for_another_host(inside: tuple[Client, str, bytes]) -> None:

@@ -10,6 +10,7 @@ from immure.dumps.detect import parse_image
 from immure.dumps.limits import Limits
 from immure.dumps.readers import BytesReader
 from immure.keymaterial.private import EcPrivate, OkpPrivate
+from immure.scanning.detectors import ec
 from immure.scanning.options import ScanOptions
 from immure.scanning.scanner import scan_image
 from immure.synth import build_hprof
@@ -27,17 +28,32 @@ def number(kind: str) -> bytes:
     return key.d.reveal().to_bytes(WIDTHS[kind], "big")
 
 
-#: So much that not every byte is tried as the beginning of a number.
-NOISE = random.Random(1).randbytes(600_000)
+#: So much that not every byte is tried as the beginning of a number; and so little that the tests say so.
+MUCH_NOISE = random.Random(1).randbytes(600_000)
+NOISE = MUCH_NOISE[:9_000]
+
+
+@pytest.fixture
+def _as_if_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No image is so small that every byte is tried."""
+    monkeypatch.setattr(ec, "EVERY_BYTE_BELOW", 0)
 
 
 def found(data: bytes, kind: str) -> bool:
     image = parse_image("heap.hprof", BytesReader(data), Limits())
     assert image.format == "hprof"
-    report = scan_image(image, [public(kind)], ScanOptions(threads=1, harvest=False))
-    return bool(report.findings)
+    options = ScanOptions(threads=1, harvest=False, detectors=("ec",))
+    return bool(scan_image(image, [public(kind)], options).findings)
 
 
+def test_a_byte_array_is_found_in_a_large_heap() -> None:
+    """Among noise, and not where it stands in no array of its own."""
+    value = number("P-256")
+    assert found(build_hprof(["x"], [MUCH_NOISE, value]).data, "P-256")
+    assert not found(build_hprof(["x"], [MUCH_NOISE, b"abc" + value]).data, "P-256")
+
+
+@pytest.mark.usefixtures("_as_if_large")
 @pytest.mark.parametrize("shift", [1, 4, 6])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_byte_array_is_found_at_any_place(kind: str, shift: int) -> None:
@@ -49,6 +65,7 @@ def test_a_byte_array_is_found_at_any_place(kind: str, shift: int) -> None:
         assert found(build_hprof(["x" * shift], [NOISE, written]).data, kind), name
 
 
+@pytest.mark.usefixtures("_as_if_large")
 @pytest.mark.parametrize("shift", [1, 4, 6])
 @pytest.mark.parametrize("kind", list(WIDTHS))
 def test_the_words_of_a_big_integer_are_found_at_any_place(kind: str, shift: int) -> None:

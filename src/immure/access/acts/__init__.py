@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from immure.access.acts import founding, grants, keys, people, requests, sessions, system
+from immure.access.acts import founding, grants, keys, people, requests, sessions, system, workstations
 from immure.access.room import Event, Room
 
 Act = Callable[[Room, Event], None]
@@ -29,6 +29,7 @@ SIGNED: Final[dict[str, Act]] = {
     "suspend": people.suspend,
     "leave": people.leave,
     "lost-key": keys.lost,
+    "retire": workstations.retire,
 }
 #: Acts of the door itself. None of them lets anybody in.
 SYSTEM: Final[dict[str, Act]] = {
@@ -44,4 +45,4 @@ SYSTEM: Final[dict[str, Act]] = {
     "end-session": sessions.end,
 }
 #: Acts that only take rights away: also a person whose screening has run out, or who has one key left, may.
-SAFE: Final = frozenset({"revoke", "close", "deny", "suspend", "leave", "lost-key"})
+SAFE: Final = frozenset({"revoke", "close", "deny", "suspend", "leave", "lost-key", "retire"})

@@ -8,8 +8,11 @@ from typing import Any
 
 from immure.access.acts.screening import new_person
 from immure.access.policy import LEAST_FOUNDERS
-from immure.access.records import Approval, Fact, Person
+from immure.access.records import Approval, Fact, Person, to_plain
 from immure.access.room import FOUNDING, Event, Room, deny, read_policy
+
+#: What is said of each founder: all that was written down of them.
+_LISTED = ("person", "handle", "roles", "attester", "level", "screened", "expires", "reference")
 
 
 def create(room: Room, event: Event) -> None:
@@ -56,7 +59,9 @@ def founding_list(room: Room) -> dict[str, Any]:
     people = []
     for person in room.rows.find(Person, state="founder"):
         keys = [{"fingerprint": key.fingerprint, "model": key.model} for key in _keys(room, person)]
-        people.append({"account": person.id, "person": person.person, "level": person.level, "keys": keys})
+        plain = to_plain(person)
+        about = {name: plain[name] for name in _LISTED}
+        people.append({"account": person.id, **about, "keys": keys})
     policy: Mapping[str, Any] = room.fact("policy") or {}
     return {"founders": people, "policy": policy.get("sha256", "")}
 

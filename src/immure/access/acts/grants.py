@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 from immure.access.acts.subjects import check_hours, unreviewed
-from immure.access.live import grant_fault
-from immure.access.names import parse_deed
-from immure.access.records import Certificate, Grant
+from immure.access.ids import is_id
+from immure.access.live import grant_fault, rights_end
+from immure.access.names import parse_deed, same_person
+from immure.access.records import Certificate, Grant, Request
 from immure.access.room import Event, Room, deny
 from immure.access.texts import moment
 from immure.errors import UsageError
 
-_ID = re.compile(r"[a-z2-7]{16}", re.ASCII)
 _WORD = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 _VERDICTS = ("justified", "not-justified")
 _LEAST_REASON = 8
@@ -58,7 +58,8 @@ def break_glass(room: Room, event: Event) -> None:
         deny("alarm", "the policy names nobody who would hear it")
     check_hours(event.document.get("hours"), rules.hours)
     unreviewed(room, actor)
-    if not _ID.fullmatch(identity) or room.rows.get(Grant, identity) is not None:
+    taken = room.rows.get(Grant, identity) is not None or room.rows.get(Request, identity) is not None
+    if not is_id(identity) or taken:  # the grant of a request with this id would take the place of this one
         deny("document", "not an id of a grant, or there is one of it")
     room.rows.put(
         Grant(
@@ -92,10 +93,10 @@ def review(room: Room, event: Event) -> None:
         deny("grant", "nobody has broken the glass for it")
     if verdict not in _VERDICTS:
         deny("document", f"a verdict is {' or '.join(_VERDICTS)}")
-    if grant.person == actor.person or key.id in grant.credentials:
+    if same_person(grant.person, actor.person) or key.id in grant.credentials:
         deny("self", "nobody reviews themselves")
-    if actor.id in grant.reviews:
-        deny("approved", f"{actor.id} has reviewed it already")
+    if any(same_person(room.person(one).person, actor.person) for one in grant.reviews):
+        deny("approved", f"{actor.person} has reviewed it already")
     _reason(event)
     _take_review(room, event, grant, actor.id, verdict)
 
@@ -131,8 +132,8 @@ def certificate(room: Room, event: Event) -> None:
     kind, serial = event.text("kind"), event.text("serial")
     if not _WORD.fullmatch(kind) or not _WORD.fullmatch(serial):
         deny("document", "a kind and a serial are words of up to 128 of A-Z, a-z, 0-9, . _ : and -")
-    if not event.at < ends <= grant.ends:
-        deny("certificate", "a certificate that would outlast its grant")
+    if not event.at < ends <= rights_end(room, grant):
+        deny("certificate", "a certificate that would outlast its grant, or the screening of who has it")
     identity = f"{kind}/{serial}"
     if room.rows.get(Certificate, identity) is not None:
         deny("certificate", "a certificate of this serial was issued before")

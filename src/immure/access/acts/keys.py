@@ -9,14 +9,14 @@ from datetime import datetime
 from immure.access.document import PATIENCE, challenge
 from immure.access.records import Approval, Grant, HardwareKey, Person, Request, Workstation
 from immure.access.room import FOUNDING, Event, Room, deny
-from immure.access.texts import encode, moment
+from immure.access.texts import decode, encode, moment
 from immure.access.webauthn.assertion import Expected
 from immure.access.webauthn.models import aaguid_text
 from immure.access.webauthn.registration import Registered, verify_registration
 from immure.access.webauthn.response import parse_registration
 from immure.errors import InputError
 
-#: Keys that one request can bring.
+#: Keys that a founder can bring. With a request come those that it needs, and no others.
 MOST_KEYS = 8
 
 
@@ -45,7 +45,8 @@ def _verify(room: Room, event: Event, digest: bytes) -> Registered:
     except InputError as error:
         deny("response", error.reason)
     expected = Expected(policy.party.id, policy.party.origins, digest)
-    return verify_registration(registration, expected, policy.models, taken=(), at=event.at)
+    taken = {decode(key.id) for key in room.rows.find(HardwareKey)}
+    return verify_registration(registration, expected, policy.models, taken=taken, at=event.at)
 
 
 def _need_waiting(room: Room, request: str, account: str, at: datetime) -> None:
@@ -53,27 +54,22 @@ def _need_waiting(room: Room, request: str, account: str, at: datetime) -> None:
         person = room.person(account)
         if person.state != "founder" or room.approvals(FOUNDING):
             deny("founding", "the founders sign already, or this is none of them")
-        count = len(room.keys(account, "proposed"))
+        if len(room.keys(account, "proposed")) >= MOST_KEYS:
+            deny("keys", f"a founder has up to {MOST_KEYS} keys")
     else:
         waiting = room.request(request)
-        if waiting.state not in ("keys", "open") or waiting.kind not in ("enrol", "key"):
+        if waiting.state != "keys":  # nobody slips one in among those that its holder has registered
             deny("request", f"the request {request} does not wait for keys")
         if at >= waiting.expires:
             deny("request", f"the request {request} has run out")
         if waiting.subject.get("account") != account:
             deny("account", f"the request {request} is about another account")
-        if room.approvals(request):
-            deny("approved", "somebody has approved the keys that are there: none is added")
-        count = len(proposed(room, waiting))
-    if count >= MOST_KEYS:
-        deny("keys", f"a request brings up to {MOST_KEYS} keys")
 
 
 def _need_new(room: Room, registered: Registered, account: str) -> None:
-    """One key, one person: no credential, no public key and no unique attestation is there twice."""
+    """One key, one person: no public key and no unique attestation is there twice."""
     for other in room.rows.find(HardwareKey):
-        same = other.fingerprint == registered.fingerprint or other.id == encode(registered.credential.id)
-        if same:
+        if other.fingerprint == registered.fingerprint:
             whose = "this account" if other.account == account else "another account"
             deny("registered", f"this hardware key is registered already, for {whose}")
         if registered.model.unique and other.attestation == registered.attestation:
@@ -165,7 +161,8 @@ def _undo(room: Room, key: HardwareKey, event: Event, reason: str, since: dateti
 
 def _undo_request(room: Room, request: Request, event: Event, reason: str, asked: bool) -> None:
     """What is open is denied if the key has asked for it, and waits for another approval if it has approved.
-    What is done is undone, as far as that takes rights away: a policy that came in stays in force."""
+    What is done is undone, as far as that takes rights away: a policy that came in stays in force. So is what
+    was done with rights that came of it."""
     if request.state in ("open", "keys"):
         if asked:
             room.rows.put(replace(request, state="denied"))
@@ -178,10 +175,13 @@ def _undo_request(room: Room, request: Request, event: Event, reason: str, asked
     if request.kind in ("enrol", "reinstate", "screening") and person.state == "active":
         room.rows.put(replace(person, state="suspended", since=event.at))
         room.end_person(account, reason, event.at)
+        for other in room.keys(account):
+            _undo(room, other, event, reason, request.created)
     if request.kind == "key":
         for other in room.keys(account):
             if other.request == request.id:
                 room.rows.put(replace(other, state="suspect"))
+                _undo(room, other, event, reason)
     if request.kind == "workstation":
         for one in room.rows.find(Workstation, about=account, state="active"):
             if one.id == request.subject.get("workstation"):

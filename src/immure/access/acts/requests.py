@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from immure.access.acts import keys
 from immure.access.acts.subjects import KINDS
-from immure.access.records import Approval, HardwareKey, Person, Request, to_plain
+from immure.access.ids import is_id
+from immure.access.names import same_person
+from immure.access.records import Approval, Grant, HardwareKey, Person, Request, to_plain
 from immure.access.room import Event, Room, deny
-
-_ID = re.compile(r"[a-z2-7]{16}", re.ASCII)
 
 
 def request(room: Room, event: Event) -> None:
@@ -20,10 +19,10 @@ def request(room: Room, event: Event) -> None:
     room.need_open()
     actor, key = event.who()
     kind, identity, subject = event.text("kind"), event.text("request"), event.document.get("subject")
-    if kind not in KINDS or not isinstance(subject, Mapping) or not _ID.fullmatch(identity):
+    if kind not in KINDS or not isinstance(subject, Mapping) or not is_id(identity):
         deny("document", "not a request of a kind that there is")
-    if room.rows.get(Request, identity) is not None:
-        deny("document", f"there is a request {identity} already")
+    if room.rows.get(Request, identity) is not None or room.rows.get(Grant, identity) is not None:
+        deny("document", f"there is a request or a grant {identity} already")
     terms = KINDS[kind][0](room, event, subject)
     room.rows.put(
         Request(
@@ -58,7 +57,7 @@ def approve(room: Room, event: Event) -> None:
     check_approver(room, one, actor, key)
     identity = f"{one.id}/{actor.person}"
     room.rows.put(Approval(identity, "given", one.id, actor.id, actor.person, key.id, event.at))
-    if len(room.standing(one.id, event.at)) >= one.needed:
+    if len(room.standing(one, event.at)) >= one.needed:
         _check_still(room, one, event)
         room.rows.put(replace(one, state="done"))
         KINDS[one.kind][1](room, event, one)
@@ -90,16 +89,15 @@ def _open_request(room: Room, event: Event) -> tuple[Request, Person, HardwareKe
 
 def check_approver(room: Room, one: Request, actor: Person, key: HardwareKey) -> None:
     """Whether somebody may approve a request, with this key; says no if not."""
-    if actor.id == one.account or actor.person == one.person:
+    if actor.id == one.account or same_person(actor.person, one.person):
         deny("self", f"{actor.id} has asked for it: nobody approves what they ask for")
-    if actor.id == one.subject.get("account") or actor.person == one.subject.get("person"):
+    if actor.id == one.subject.get("account") or same_person(actor.person, str(one.subject.get("person"))):
         deny("self", f"{actor.id} is whom it is about")
-    if not room.policy.reaches(actor.level, one.level):
-        deny("level", f"{actor.id} is screened to {actor.level}, and this needs {one.level}")
-    if one.roles and not set(one.roles) & set(actor.roles):
-        deny("role", f"this is approved by {', '.join(one.roles)}")
+    fault = room.approver_fault(actor, one)
+    if fault is not None:
+        deny(*fault)
     for other in room.approvals(one.id):
-        if other.person == actor.person or other.account == actor.id:
+        if same_person(other.person, actor.person) or other.account == actor.id:
             deny("approved", f"{other.account} has approved it already")
         if same_hardware(room, other.credential, key):
             deny("same-hardware", f"{other.account} has approved with this very key")
@@ -116,12 +114,15 @@ def same_hardware(room: Room, credential: str, key: HardwareKey) -> bool:
 
 
 def _check_still(room: Room, one: Request, event: Event) -> None:
-    """Whether it may still be asked for: by this person, under this policy, now."""
+    """Whether it may still be asked for: by this person, with this key, under this policy, now."""
     asker = room.person(one.account)
     fault = room.person_fault(asker, event.at)
     if fault is not None:
         deny(*fault)
     key = room.rows.get(HardwareKey, one.credential)
+    unusable = "the key is not there" if key is None else room.key_fault(key)
+    if unusable is not None:
+        deny("key-state", f"{asker.id} has asked with a key that may not be used any more: {unusable}")
     terms = KINDS[one.kind][0](room, replace(event, actor=asker, key=key), one.subject)
     if (terms.needed, terms.level, terms.roles) != (one.needed, one.level, one.roles):
         deny("policy", "the policy has changed since it was asked for: ask again")

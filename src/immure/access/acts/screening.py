@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from immure.access.names import parse_account, parse_person, parse_roles
+from immure.access.names import parse_account, parse_person, parse_roles, same_person
 from immure.access.records import Person
 from immure.access.room import Room, deny
 from immure.access.texts import decode, moment
@@ -23,8 +23,8 @@ def new_person(room: Room, document: Mapping[str, Any], at: datetime, state: str
     account, person, roles = _names(room, members)
     if room.rows.get(Person, account) is not None:
         deny("account", f"there is an account {account} already, or was")
-    for other in room.rows.find(Person, about=person):
-        if other.state != "left":
+    for other in room.rows.find(Person):
+        if other.state != "left" and same_person(other.person, person):
             deny("same-person", f"{person} has the account {other.id} already: one human being, one account")
     handle = members["handle"]
     if not isinstance(handle, str) or len(decode(handle)) != 32:

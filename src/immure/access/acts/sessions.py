@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
+from immure.access.ids import is_id
 from immure.access.live import grant_fault
+from immure.access.protection import protection_fault
 from immure.access.records import Session, Workstation
 from immure.access.room import Event, Room, deny
 
 _HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_ID = re.compile(r"[a-z2-7]{16}", re.ASCII)
 
 
 def enter(room: Room, event: Event) -> None:
@@ -24,6 +25,9 @@ def enter(room: Room, event: Event) -> None:
     if fault is not None:
         deny(*fault)
     known = _workstation(room, workstation, event)
+    unprotected = protection_fault(room, workstation)
+    if unprotected is not None:
+        deny("tpm", unprotected)
     _new(room, identity)
     ends = min(grant.ends, event.at + room.policy.session, known.ends)
     room.rows.put(
@@ -62,7 +66,7 @@ def _workstation(room: Room, digest: str, event: Event) -> Workstation:
 
 
 def _new(room: Room, identity: str) -> None:
-    if not _ID.fullmatch(identity) or room.rows.get(Session, identity) is not None:
+    if not is_id(identity) or room.rows.get(Session, identity) is not None:
         deny("document", "not a session, or there is one of its id")
 
 

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from immure.access.acts import keys
 from immure.access.acts.screening import new_person, parse_screening
-from immure.access.names import parse_deed
+from immure.access.names import parse_deed, same_person
 from immure.access.policy import LEAST_FOUNDERS, MOST_HOURS, Policy, Rule
+from immure.access.protection import MEMBERS, check_protection, note_protection
 from immure.access.records import Approval, Fact, Grant, Person, Request, Workstation
 from immure.access.room import Event, Room, deny, read_policy
 from immure.access.texts import moment
@@ -97,16 +98,17 @@ def check_hours(hours: Any, most: int) -> None:
 
 
 def unreviewed(room: Room, person: Person) -> None:
-    """Whoever has broken the glass asks for nothing more until that has been reviewed."""
-    for grant in room.rows.find(Grant, about=person.id):
-        if grant.glass and not grant.verdict:
+    """Whoever has broken the glass, under whatever account, asks for nothing more until that has been
+    reviewed."""
+    for grant in room.rows.find(Grant):
+        if same_person(grant.person, person.person) and grant.glass and not grant.verdict:
             deny("unreviewed", f"{person.id} has broken the glass ({grant.id}), and nobody has reviewed it")
 
 
 def give(room: Room, event: Event, request: Request) -> None:
     """The last approval is there: the grant begins."""
     subject: Subject = request.subject
-    approvals = room.standing(request.id, event.at)
+    approvals = room.standing(request, event.at)
     room.rows.put(
         Grant(
             id=request.id,
@@ -195,8 +197,8 @@ def reinstate(room: Room, event: Event, request: Request) -> None:
 
 
 def check_workstation(room: Room, event: Event, subject: Subject) -> Terms:
-    """The certificate of a workstation, by its SHA-256, until when it is valid."""
-    _members(subject, "account", "workstation", "ends")
+    """The certificate of a workstation, by its SHA-256, until when it is valid, and where its key is."""
+    _members(subject, "account", "workstation", "ends", *(one for one in MEMBERS if one in subject))
     _in_room(room, subject)
     digest = subject["workstation"]
     if not isinstance(digest, str) or len(digest) != 64 or set(digest) - set("0123456789abcdef"):
@@ -209,6 +211,7 @@ def check_workstation(room: Room, event: Event, subject: Subject) -> Terms:
             deny("workstation", "the certificate of the workstation has run out")
     except InputError as error:
         deny("workstation", error.reason)
+    check_protection(room, subject, event.at)
     return _people_terms(room)
 
 
@@ -217,6 +220,7 @@ def add_workstation(room: Room, event: Event, request: Request) -> None:
     subject = request.subject
     account, ends = str(subject["account"]), moment(str(subject["ends"]))
     room.rows.put(Workstation(str(subject["workstation"]), "active", account, ends))
+    note_protection(room, event, subject)
 
 
 def _in_room(room: Room, subject: Subject) -> Person:

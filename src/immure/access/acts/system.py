@@ -15,12 +15,20 @@ def metadata(room: Room, event: Event) -> None:
     number, models = event.document.get("number"), event.document.get("models")
     if type(number) is not int or not isinstance(models, Mapping):
         deny("document", "metadata without a number or models")
+    if not all(_is_status(one) for one in models.values()):
+        deny("document", "metadata with a model that has no roots or statuses")
     before: Mapping[str, Any] = room.fact("metadata") or {}
     if number < before.get("number", 0):
         deny("metadata-old", f"the metadata in force have the number {before['number']}, these {number}")
     names = ("number", "sha256", "next_update", "models")
     body = {name: event.document[name] for name in names if name in event.document}
     room.rows.put(Fact("metadata", "in force", {**body, "imported": spelled(event.at)}))
+
+
+def _is_status(value: object) -> bool:
+    """Whether it is what is kept of a model: whoever holds the log's key may have written anything."""
+    lists = [value.get(name) for name in ("roots", "statuses")] if isinstance(value, Mapping) else [None]
+    return all(isinstance(one, list) and all(isinstance(text, str) for text in one) for one in lists)
 
 
 def note(room: Room, event: Event) -> None:

@@ -1,7 +1,8 @@
 """That a form comes from our own page: by its origin, by cookies that no other site sends, and by a token.
 
 One of the three would do (OWASP, Cross-Site Request Forgery Prevention); a browser that is old or misled may
-fail one of them.
+fail one of them. Besides, that the page was asked for by a name of its own: under another one (DNS rebinding)
+a stranger's page would be of the same origin.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 from immure.access.errors import NoGrantError
 from immure.access.texts import decode, encode
@@ -21,6 +23,8 @@ from immure.errors import InputError
 VISIT: Final = "__Host-room-visit"
 #: The session to look.
 LOOK: Final = "__Host-room-look"
+#: That a visit has shown the set-up code.
+SET_UP: Final = "__Host-room-set-up"
 _BYTES: Final = 32
 
 
@@ -40,7 +44,19 @@ class Guard:
 
     def token(self, visit: str) -> str:
         """What a form of this visit must bring."""
-        return encode(hmac.digest(self._key, visit.encode(), hashlib.sha256))
+        return self._sealed("form", visit)
+
+    def pass_of(self, visit: str) -> str:
+        """What a visit has in its cookie that has shown the set-up code of the room."""
+        return self._sealed("set-up", visit)
+
+    def has_pass(self, request: Request) -> bool:
+        """Whether the visit has shown the set-up code."""
+        given, visit = request.cookie(SET_UP) or "", request.cookie(VISIT) or ""
+        return bool(visit) and hmac.compare_digest(self.pass_of(visit).encode(), given.encode("latin-1"))
+
+    def _sealed(self, use: str, visit: str) -> str:
+        return encode(hmac.digest(self._key, f"{use}:{visit}".encode("latin-1"), hashlib.sha256))
 
     def check(self, request: Request, origins: Sequence[str]) -> None:
         """Raises WireError if a form does not come from our page."""
@@ -54,6 +70,15 @@ class Guard:
         given = request.form.get("token", "")
         if not visit or not hmac.compare_digest(self.token(visit).encode(), given.encode()):
             raise WireError(403, "this form is not of this visit any more: go back to the beginning")
+
+
+def check_host(request: Request, origins: Sequence[str]) -> None:
+    """Raises WireError if the page was asked for by another name than those of its origins. A proxy may hand
+    the name on without the port."""
+    given = request.one(b"host")
+    names = {part for one in origins for part in (urlsplit(one).netloc, urlsplit(one).hostname)}
+    if given is None or given.decode("latin-1").lower() not in names:
+        raise WireError(421, "this is not the host of this page")
 
 
 def set_cookie(name: str, value: str, *, site: str = "Strict") -> Pair:

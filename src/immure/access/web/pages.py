@@ -1,54 +1,31 @@
-"""The pages: plain HTML, for keyboards and readers aloud; no inline script or style, nobody's frame."""
+"""The frame of every page, and those of a deed: its form, what will be signed, what came of it.
+
+Plain HTML, for keyboards and readers aloud; no inline script or style, nobody's frame.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from immure.access.asking import describe
 from immure.access.ceremonies import Ceremony
-from immure.access.records import Request as Asked
-from immure.access.web.deeds import DEEDS, Deed, Field
-from immure.access.web.wire import Pair
+from immure.access.web.forms import Deed, Field
+from immure.access.web.html import button, escaped, hidden, shown, word_list
 
-_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'; require-trusted-types-for 'script'"
-)
-#: Of every answer that is not for a proxy.
-HEADERS: Final[tuple[Pair, ...]] = (
-    (b"content-security-policy", _POLICY.encode()),
-    (b"permissions-policy", b"publickey-credentials-get=(self), publickey-credentials-create=(self)"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    # with "no-referrer" browsers say "Origin: null" even to ourselves, and our own form would be refused
-    (b"referrer-policy", b"same-origin"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"cache-control", b"no-store"),
-)
-HTML: Final[Pair] = (b"content-type", b"text/html; charset=utf-8")
-
-
-def shown(text: object) -> str:
-    """A text of somebody's, for HTML: what cannot be seen, or turns others around (Unicode bidi), is spelled
-    out."""
-    plain = "".join(one if one.isprintable() or one == "\n" else f"\\u{{{ord(one):x}}}" for one in str(text))
-    return escape(plain)
+#: Where somebody can go who has signed in.
+_PLACES: Final = {
+    "/": "Production room",
+    "/people": "People",
+    "/workstations": "Workstations",
+    "/policy": "Policy",
+}
 
 
 def page(title: str, body: str, *, who: str = "", token: str = "", script: bool = False) -> bytes:
-    """A whole page."""
+    """A whole page; ``who`` has signed in."""
     code = '<script src="/assets/room.js" defer></script>' if script else ""
-    out = ""
-    if who:
-        out = (
-            f'<header><p><a href="/">Production room</a></p><p>{shown(who)}</p>'
-            f'<form method="post" action="/sign-out">{_hidden({"token": token})}'
-            '<button class="second">Sign out</button></form></header>'
-        )
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -59,8 +36,8 @@ def page(title: str, body: str, *, who: str = "", token: str = "", script: bool 
 {code}
 </head>
 <body>
-{out}
-<main>
+{_header(who, token) if who else ""}
+<main id="main">
 <h1>{shown(title)}</h1>
 {body}
 </main>
@@ -69,55 +46,98 @@ def page(title: str, body: str, *, who: str = "", token: str = "", script: bool 
 """.encode()
 
 
+def _header(who: str, token: str) -> str:
+    places = "".join(f'<li><a href="{path}">{name}</a></li>' for path, name in _PLACES.items())
+    out = button("/sign-out", "Sign out", {"token": token}, second=True)
+    return (
+        f'<a class="skip" href="#main">To what this page is about</a>\n'
+        f'<header><nav aria-label="The room"><ul>{places}</ul></nav>'
+        f'<div class="who"><p>{shown(who)}</p>{out}</div></header>'
+    )
+
+
+def fault_line(words: str, rule: str = "") -> str:
+    """Why something was not done; it has the focus when the page is there."""
+    named = f" <small>(rule: {shown(rule)})</small>" if rule else ""
+    return f'<p class="error" role="alert" tabindex="-1" autofocus>Not done: {shown(words)}{named}</p>'
+
+
 def error_page(words: str, rule: str = "") -> bytes:
     """Why something was not done."""
-    named = f" <small>(rule: {shown(rule)})</small>" if rule else ""
-    back = '<p><a href="/">Back to the beginning</a></p>'
-    return page("Not done", f'<p class="error" role="alert">{shown(words)}{named}</p>\n{back}')
+    return page("Not done", f'{fault_line(words, rule)}\n<p><a href="/">Back to the beginning</a></p>')
 
 
-def deed_page(name: str, deed: Deed, values: Mapping[str, str], *, who: str, token: str) -> bytes:
-    """The form of a deed."""
-    fields = "\n".join(_field(field, values.get(field.name, field.value)) for field in deed.fields)
-    body = f"""<p>{shown(deed.lead)}</p>
+def deed_page(
+    name: str,
+    deed: Deed,
+    values: Mapping[str, str],
+    *,
+    who: str,
+    token: str,
+    levels: Sequence[str] = (),
+    fault: tuple[str, str] | None = None,
+) -> bytes:
+    """The form of a deed.
+
+    Args:
+        values: what stands in its fields.
+        levels: of screening, that the policy has.
+        fault: why it was not begun with them: words, and the rule.
+    """
+    fields = "\n".join(field_html(one, values.get(one.name, one.value), levels) for one in deed.fields)
+    told = "" if fault is None else fault_line(*fault)
+    body = f"""{told}
+<p>{shown(deed.lead)}</p>
 <form method="post" action="/do/{name}">
-{_hidden({"token": token})}
+{hidden({"token": token})}
 {fields}
 <button>Go on: read what you will sign</button>
 </form>"""
-    return page(deed.title, body, who=who, token=token)
+    return page(deed.title if fault is None else f"Not done: {deed.title}", body, who=who, token=token)
 
 
-def _field(field: Field, value: str) -> str:
+def field_html(field: Field, value: str, levels: Sequence[str] = ()) -> str:
+    """A field with its label and hint. What stands in it is sent back as it is: nothing is spelled out."""
     hint = f'<span class="hint" id="{field.name}-hint">{shown(field.hint)}</span>' if field.hint else ""
-    named = f'id="{field.name}" name="{field.name}"' + (
-        f' aria-describedby="{field.name}-hint"' if hint else ""
-    )
-    needed = " required" if field.needed else ""
-    label = f'<label for="{field.name}">{shown(field.label)}</label>{hint}'
-    if field.kind == "long":
-        return f'{label}<textarea {named} rows="3" maxlength="2000"{needed}>{shown(value)}</textarea>'
-    if field.kind == "choice":
-        options = "".join(f"<option>{shown(one)}</option>" for one in field.choices)
-        return f"{label}<select {named}{needed}>{options}</select>"
-    kind = field.kind if field.kind in ("number", "date") else "text"
-    least = ' min="1"' if kind == "number" else ""
+    named = f'id="{field.name}" name="{field.name}"'
+    if hint:
+        named += f' aria-describedby="{field.name}-hint"'
+    if field.needed:
+        named += " required"
     return (
-        f'{label}<input {named} type="{kind}"{least} value="{shown(value)}" maxlength="2000" '
-        f'autocomplete="{field.complete}" autocapitalize="none"{needed}>'
+        f'<label for="{field.name}">{shown(field.label)}</label>{hint}{_control(field, named, value, levels)}'
+    )
+
+
+def _control(field: Field, named: str, value: str, levels: Sequence[str]) -> str:
+    if field.kind in ("long", "code"):
+        look = 'rows="3"' if field.kind == "long" else 'rows="12" class="code" spellcheck="false"'
+        # browsers leave out the first line break in it
+        return f'<textarea {named} {look} maxlength="{field.most}">\n{escaped(value)}</textarea>'
+    if field.kind in ("choice", "level"):
+        choices = field.choices if field.kind == "choice" else levels
+        options = "".join(
+            f"<option{' selected' if one == value else ''}>{shown(one)}</option>" for one in choices
+        )
+        return f"<select {named}>{options}</select>"
+    kind = field.kind if field.kind in ("number", "date", "time") else "text"
+    bounds = {"number": ' min="1" max="999"', "text": f' maxlength="{field.most}"'}.get(kind, "")
+    return (
+        f'<input {named} type="{kind}"{bounds} value="{escaped(value)}" '
+        f'autocomplete="{field.complete}" autocapitalize="none">'
     )
 
 
 def sign_page(ceremony: Ceremony, *, who: str, token: str, text: str = "") -> bytes:
     """What a hardware key is about to sign, in words. ``text`` is shown whole: a policy, for instance."""
     told = describe(ceremony)
-    options = escape(json.dumps(told["options"]))
+    options = escaped(json.dumps(told["options"]))
     whole = f"<h2>The text</h2>\n<pre>{shown(text)}</pre>" if text else ""
     body = f"""<p id="what">This, and nothing else, is what your hardware key will sign:</p>
 {word_list(ceremony.words, "words")}
 {whole}
 <form id="sign" method="post" action="/complete" data-act="{shown(ceremony.act)}" data-options="{options}">
-{_hidden({"token": token, "response": ""})}
+{hidden({"token": token, "response": ""})}
 <button aria-describedby="what words">Sign with your hardware key</button>
 </form>
 <p id="trouble" class="error" role="alert"></p>
@@ -126,86 +146,11 @@ def sign_page(ceremony: Ceremony, *, who: str, token: str, text: str = "") -> by
 
 
 def done_page(
-    sentence: str, more: Sequence[str], *, who: str, token: str, link: tuple[str, str] | None
+    sentence: str, more: Sequence[str] = (), *, who: str, token: str, link: tuple[str, str] | None = None
 ) -> bytes:
     """What came of it."""
     lines = "\n".join(f'<p class="error" role="alert">{shown(one)}</p>' for one in more)
-    on = f'<p><a href="{shown(link[0])}" rel="noreferrer">{shown(link[1])}</a></p>' if link else ""
+    on = f'<p><a href="{escaped(link[0])}" rel="noreferrer">{shown(link[1])}</a></p>' if link else ""
     told = f'<p role="status" id="done">{shown(sentence)}</p>'
     body = f'{told}\n{lines}\n{on}\n<p><a href="/">Back to the room</a></p>'
     return page("Done", body, who=who, token=token)
-
-
-def overview(
-    *,
-    who: str,
-    token: str,
-    asked: Iterable[tuple[Asked, Sequence[str], int]],
-    grants: Iterable[tuple[str, Sequence[str], Sequence[str]]],
-) -> bytes:
-    """What waits, and what is granted.
-
-    Args:
-        asked: requests, what they say, how many have approved them.
-        grants: their ids, what they say, and which deeds there are for them.
-    """
-    waiting = "\n".join(_request_card(one, words, count, token) for one, words, count in asked)
-    granted = "\n".join(_card(f"grant {name}", words, _links(deeds, name)) for name, words, deeds in grants)
-    names = ("request", "enrol", "key", "break-glass")
-    links = "".join(f'<li><a href="/do/{name}">{shown(DEEDS[name].title)}</a></li>' for name in names)
-    body = f"""<nav aria-label="What can be done"><ul>{links}</ul></nav>
-<h2>Waiting for approval</h2>
-{waiting or "<p>Nothing.</p>"}
-<h2>Granted</h2>
-{granted or "<p>Nothing.</p>"}"""
-    return page("Production room", body, who=who, token=token)
-
-
-def _request_card(request: Asked, words: Sequence[str], count: int, token: str) -> str:
-    if request.state == "keys":
-        buttons = f'<p>Waits for keys: <a href="/do/register?{_about(request)}">register one</a></p>'
-    else:
-        label = f"request {request.id}"
-        buttons = _button("approve", "Read, and approve", {"request": request.id, "token": token}, label)
-        buttons += _button("deny", "Deny", {"request": request.id, "token": token}, label, second=True)
-    lines = [*words, f"{request.account} asks; {count} of {request.needed} have approved"]
-    return _card(f"request {request.id}", lines, buttons)
-
-
-def _about(request: Asked) -> str:
-    from urllib.parse import urlencode
-
-    subject: Mapping[str, Any] = request.subject
-    return escape(urlencode({"account": str(subject.get("account", "")), "request": request.id}))
-
-
-def _card(title: str, words: Sequence[str], buttons: str) -> str:
-    return f'<section class="card"><h3>{shown(title)}</h3>{word_list(words)}{buttons}</section>'
-
-
-def _links(deeds: Sequence[str], grant: str) -> str:
-    made = (
-        f'<li><a href="/do/{name}?grant={escape(grant)}">{shown(DEEDS[name].title)}</a></li>'
-        for name in deeds
-    )
-    return f'<nav aria-label="For grant {escape(grant)}"><ul>{"".join(made)}</ul></nav>' if deeds else ""
-
-
-def _button(name: str, text: str, values: Mapping[str, str], label: str, *, second: bool = False) -> str:
-    kind = ' class="second"' if second else ""
-    return (
-        f'<form method="post" action="/do/{name}">{_hidden(values)}'
-        f'<button{kind} aria-label="{shown(text)}: {shown(label)}">{shown(text)}</button></form>'
-    )
-
-
-def word_list(words: Iterable[str], name: str = "") -> str:
-    """Lines of words; ``name`` is what a button is described by."""
-    named = f' id="{name}"' if name else ""
-    return f'<ul class="words"{named}>{"".join(f"<li>{shown(one)}</li>" for one in words)}</ul>'
-
-
-def _hidden(values: Mapping[str, str]) -> str:
-    return "".join(
-        f'<input type="hidden" name="{name}" value="{escape(one)}">' for name, one in values.items()
-    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -12,19 +13,42 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Pair = tuple[bytes, bytes]
 
-#: A response of WebAuthn has a few thousand bytes; a text in a form 2000 characters.
-MOST_BODY: Final = 128 << 10
+#: A response of WebAuthn has a few thousand bytes; a policy, each character spelled out, three times its own.
+MOST_BODY: Final = 256 << 10
+MOST_QUERY: Final = 8 << 10
 MOST_FIELDS: Final = 32
+#: Seconds for a body to come in. The HTTP server of ``immure serve`` breaks a request off after ten.
+PATIENCE: Final = 8.0
+#: Answers to what came only in part: what comes after it is not read.
+_CLOSE: Final[Pair] = (b"connection", b"close")
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+#: Of every answer that is not for a proxy.
+HEADERS: Final[tuple[Pair, ...]] = (
+    (b"content-security-policy", _POLICY.encode()),
+    (b"permissions-policy", b"publickey-credentials-get=(self), publickey-credentials-create=(self)"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    # with "no-referrer" browsers say "Origin: null" even to ourselves, and our own form would be refused
+    (b"referrer-policy", b"same-origin"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"cache-control", b"no-store"),
+)
+HTML: Final[Pair] = (b"content-type", b"text/html; charset=utf-8")
 _FORM: Final = b"application/x-www-form-urlencoded"
 
 
 class WireError(Exception):
-    """A request that cannot be answered but by a status, and words."""
+    """A request that cannot be answered but by a status, and words; ``fields`` go with the answer."""
 
-    def __init__(self, status: int, words: str) -> None:
+    def __init__(self, status: int, words: str, *fields: Pair) -> None:
         super().__init__(words)
         self.status = status
         self.words = words
+        self.fields = fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +94,10 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
     """The request of a scope.
 
     Raises:
-        WireError: it is too long, or no form.
+        WireError: it is too long, too slow, or no form.
     """
+    if len(scope.get("query_string", b"")) > MOST_QUERY:
+        raise WireError(414, "the address is too long")
     fields: dict[bytes, tuple[bytes, ...]] = {}
     for name, value in scope["headers"]:
         fields[name] = (*fields.get(name, ()), value)
@@ -79,8 +105,13 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
     form: Mapping[str, str] = {}
     if method == "POST":
         if [one.partition(b";")[0].strip().lower() for one in fields.get(b"content-type", ())] != [_FORM]:
-            raise WireError(415, "what is sent here is a form")
-        form = _pairs(await _body(receive))
+            raise WireError(415, "what is sent here is a form", _CLOSE)
+        _check_length(fields.get(b"content-length", ()))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                form = _pairs(await _body(receive))
+        except TimeoutError:
+            raise WireError(408, f"a form is here within {PATIENCE:.0f} seconds", _CLOSE) from None
     client = scope.get("client")
     return Request(
         method=method,
@@ -92,6 +123,19 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
     )
 
 
+def _check_length(values: tuple[bytes, ...]) -> None:
+    """A body that says that it is too long is not read. One that says nothing, or lies, is counted."""
+    for value in values:
+        if not value.isdigit():
+            raise WireError(400, "a length that is no number", _CLOSE)
+        if len(value) > 9 or int(value) > MOST_BODY:
+            raise _too_long()
+
+
+def _too_long() -> WireError:
+    return WireError(413, f"a form has at most {MOST_BODY} bytes here", _CLOSE)
+
+
 async def _body(receive: Receive) -> bytes:
     body = bytearray()
     while True:
@@ -100,7 +144,7 @@ async def _body(receive: Receive) -> bytes:
             raise WireError(400, "the request was broken off")
         body += message.get("body", b"")
         if len(body) > MOST_BODY:
-            raise WireError(413, f"a form has at most {MOST_BODY} bytes here")
+            raise _too_long()
         if not message.get("more_body"):
             return bytes(body)
 
@@ -129,3 +173,13 @@ async def send_answer(send: Send, answer: Answer) -> None:
         fields.pop()
     await send({"type": "http.response.start", "status": answer.status, "headers": fields})
     await send({"type": "http.response.body", "body": answer.body})
+
+
+def redirect(path: str, *fields: Pair) -> Answer:
+    """Go on to another page of ours."""
+    return Answer(303, b"", (*HEADERS, *fields, (b"location", path.encode())))
+
+
+def page_answer(status: int, body: bytes, fields: Sequence[Pair] = ()) -> Answer:
+    """A page."""
+    return Answer(status, body, (*HEADERS, HTML, *fields))

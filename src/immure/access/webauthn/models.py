@@ -16,7 +16,7 @@ from immure.errors import UsageError
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-    from immure.access.table import Table
+    from immure.toml_file import Table
 
 _AAGUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 

@@ -16,6 +16,16 @@ Not proved, because any 32 bytes behind such a prefix would do as a seed: it tak
 """
 
 from immure.keymaterial.structures.anchors import ANCHOR_BY_NAME, ANCHORS, parse_at
-from immure.keymaterial.structures.hits import Anchor, Buffer, Hit, PrivateHit, PublicHit
+from immure.keymaterial.structures.hits import Anchor, Buffer, Hit, PrivateHit, PublicHit, SealedHit
 
-__all__ = ["ANCHORS", "ANCHOR_BY_NAME", "Anchor", "Buffer", "Hit", "PrivateHit", "PublicHit", "parse_at"]
+__all__ = [
+    "ANCHORS",
+    "ANCHOR_BY_NAME",
+    "Anchor",
+    "Buffer",
+    "Hit",
+    "PrivateHit",
+    "PublicHit",
+    "SealedHit",
+    "parse_at",
+]

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from immure.errors import KeyFormatError
 from immure.keymaterial import age, openssh, pgp
+from immure.keymaterial.bks import HEADS
 from immure.keymaterial.cng import ECC_MAGICS
 from immure.keymaterial.keystores import JKS_MAGIC
 from immure.keymaterial.pem import is_key_head
-from immure.keymaterial.structures import blobs, der_keys, pgp_keys, text_keys
+from immure.keymaterial.sealed import DPAPI_CIPHERS, DPAPI_HEAD, KEYCHAIN_HEAD, TPM_OID
+from immure.keymaterial.structures import blobs, der_keys, pgp_keys, stores, text_keys
 from immure.keymaterial.structures.hits import Anchor, Buffer, Hit, Parser
 from immure.keymaterial.structures.jwk_text import JWK_REACH, is_jwk_head, jwk_object
 from immure.keymaterial.structures.text_keys import ascii_parser, utf16_parser
@@ -41,8 +43,13 @@ _TABLE: tuple[tuple[str, bytes, Parser], ...] = (
     ("cng-rsa3", b"RSA3", blobs.cng_rsa_at),
     *((f"cng-{magic.decode().lower()}", magic, blobs.cng_ecc_at) for magic in ECC_MAGICS),
     ("sexp", b"private-key", blobs.sexp_at),
-    ("jks", JKS_MAGIC, blobs.jks_at),
-    ("pkcs12", _OID + b"\x07\x01", blobs.pkcs12_at),
+    ("jks", JKS_MAGIC, stores.jks_at),
+    *((f"bks-{version}", head, stores.bks_at) for version, head in enumerate(HEADS, 1)),
+    ("pkcs12", _OID + b"\x07\x01", stores.pkcs12_at),
+    ("dpapi", DPAPI_HEAD[:16], stores.dpapi_at),
+    *((f"dpapi-{number}", cipher, stores.dpapi_cipher_at) for number, cipher in enumerate(DPAPI_CIPHERS)),
+    ("keychain", KEYCHAIN_HEAD, stores.keychain_at),
+    ("tss2", TPM_OID, stores.tpm_key_at),
     ("pgp-ed25519", b"\x09" + pgp.ED25519_LEGACY, pgp_keys.curve_at),
     ("pgp-cv25519", b"\x0a" + pgp.CURVE25519_LEGACY, pgp_keys.curve_at),
     *(
@@ -53,6 +60,7 @@ _TABLE: tuple[tuple[str, bytes, Parser], ...] = (
     ("pgp-rsa", pgp_keys.EXPONENT, pgp_keys.exponent_at),
     # text
     ("pem", b"-----BEGIN ", ascii_parser(text_keys.pem_block, is_key_head)),
+    ("tss2-pem", stores.TSS2_HEAD[:16], ascii_parser(stores.tss2_pem, stores.is_tss2)),
     ("pem-utf16le", _utf16(b"-----BEGIN "), utf16_parser(text_keys.pem_block, is_key_head)),
     ("jwk", b'"kty', ascii_parser(jwk_object, is_jwk_head, before=JWK_REACH, after=JWK_REACH)),
     (

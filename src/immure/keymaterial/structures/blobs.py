@@ -1,13 +1,11 @@
-"""Binary key formats in arbitrary bytes: SSH, CNG and CryptoAPI, libgcrypt, key stores."""
+"""Binary key formats in arbitrary bytes: SSH, CNG and CryptoAPI, libgcrypt."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from immure.errors import KeyFormatError
 from immure.keymaterial import cng, openssh
-from immure.keymaterial.keystores import StoreKey, read_jks, read_pkcs12
 from immure.keymaterial.numbers import RSA_BITS
 from immure.keymaterial.sexp import HEAD, parse_private_key
 from immure.keymaterial.structures.hits import REACH, Buffer, Hit, PrivateHit, PublicHit, window
@@ -16,7 +14,6 @@ from immure.keymaterial.structures.text_keys import openssh_container, ssh_line
 #: bytes of the longest SSH record: six numbers of an RSA key of the greatest size
 _MAX_RECORD = 5 * RSA_BITS[1] // 8
 _LONGEST_EXPONENT = 8
-_P12_BACK = 24
 _NAME_LENGTHS = {b"ssh-r": 7, b"ssh-e": 11, b"ecdsa": 19}
 
 
@@ -85,31 +82,3 @@ def sexp_at(buffer: Buffer, at: int) -> Sequence[Hit]:
     start += begin
     found = parse_private_key(window(buffer, start, start + (REACH >> 2)))
     return (PrivateHit(found.private, start, found.end, "sexp"),)
-
-
-def jks_at(buffer: Buffer, at: int) -> Sequence[Hit]:
-    """``FE ED FE ED``: a Java key store. Certificates in it are found by themselves."""
-    if bytes(buffer[at + 4 : at + 7]) != b"\0\0\0" or bytes(buffer[at + 8 : at + 10]) != b"\0\0":
-        return ()
-    found: list[StoreKey] = []
-    with suppress(KeyFormatError):  # cut off: what was read before that counts
-        found.extend(read_jks(window(buffer, at, at + REACH)))
-    return [PrivateHit(key.private, at + key.start, key.end - key.start, "jks") for key in found]
-
-
-def pkcs12_at(buffer: Buffer, at: int) -> Sequence[Hit]:
-    """The identifier of PKCS#7 data: in a PKCS#12 file it stands right behind the head."""
-    begin = max(0, at - _P12_BACK)
-    head = window(buffer, begin, at)
-    version = head.rfind(b"\x02\x01\x03\x30")
-    if version < 0:
-        return ()
-    for size in (4, 3, 2):
-        start = version - size
-        if start >= 0 and head[start] == 0x30:
-            try:
-                found = read_pkcs12(window(buffer, begin + start, begin + start + REACH))
-            except KeyFormatError:
-                continue
-            return (PrivateHit(found.private, begin + start, found.end, "pkcs12"),)
-    return ()

@@ -69,7 +69,23 @@ class PrivateHit:
     alg: str | None = None
 
 
-Hit = PublicHit | PrivateHit
+@dataclass(frozen=True, slots=True)
+class SealedHit:
+    """A container in which a private key may be, and which nothing that is known opens; or one that a common
+    password opens, but which is not read.
+
+    Attributes:
+        offset, length, encoding: as in :class:`PublicHit`.
+        what: it is, in words for people; names no secret.
+    """
+
+    offset: int
+    length: int
+    encoding: str
+    what: str
+
+
+Hit = PublicHit | PrivateHit | SealedHit
 #: A parser is told a buffer and where the needle stands in it. It raises KeyFormatError or returns nothing
 #: if no key is there.
 Parser = Callable[[Buffer, int], Sequence[Hit]]

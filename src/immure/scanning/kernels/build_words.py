@@ -12,7 +12,8 @@ ffi.set_source(
     "immure.scanning.kernels._words",
     '#include <stddef.h>\n#include <stdint.h>\n#include "words.h"',
     sources=[
-        f"src/immure/scanning/kernels/c/{name}.c" for name in ("words", "anchors", "text", "rsa", "sweep")
+        f"src/immure/scanning/kernels/c/{name}.c"
+        for name in ("words", "anchors", "text", "rsa", "sweep", "aes")
     ],
     include_dirs=["src/immure/scanning/kernels/c"],
     depends=[f"src/immure/scanning/kernels/c/{name}.h" for name in ("words", "common")],

@@ -127,4 +127,11 @@ RULES: dict[FindingKind, Rule] = {
         "A secret number of a key stands in the image in part: the rest was overwritten. Where the "
         "message says so, the whole key was computed from it, as anybody else can who has the image.",
     ),
+    "schedule": Rule(
+        "immure/aes-key",
+        "AesKeyInImage",
+        "An AES key is in a memory image.",
+        "The round keys of an AES key (FIPS 197) stand in the image: they prove themselves, but "
+        "do not say whose it is. Test vectors and states of OpenSSL's random number generator are left out.",
+    ),
 }

@@ -46,6 +46,7 @@ _KINDS: dict[FindingKind, str] = {
     "sketched": "you gave a sketch of this secret",
     "token": "you gave a token that it made",
     "partial": "only a part of it is left",
+    "schedule": "its key schedule stands in the image",
 }
 
 

@@ -121,3 +121,19 @@ void sweep_free(sweep *set);
  * needle, length) quadruples, at least one aligned word of which is not dull. mask: as words_mask writes it, with 48 bits. *resume: word to go on from. */
 size_t sweep_find(const sweep *set, const uint8_t *buf, size_t nbytes, const uint64_t *mask, size_t min_bytes, int64_t *out,
                   size_t cap, size_t *resume);
+
+/* --- AES key schedules ------------------------------------------------------------------------------------------- */
+
+/* Places at multiples of step (1 or 4) from the beginning of a run, or up to 32 bytes before it, at which an AES key schedule begins of which at
+ * most `most` (<= 10) bits are flipped. Writes (offset, layout, flipped bits) triples; layouts count through sizes (128, 192, 256 bits), orders
+ * (encryption, decryption without round key R, inverse, rotated), and words as bytes or as little-endian numbers (aes.py). Those that are rotated
+ * begin 32 bytes before such a place. Of its bits, 30 to 70 of a
+ * hundred must be ones, which those of a schedule are.
+ * Six flipped bits are found for certain, more if a row of words as long as the key has none of them and few stand close together.
+ * position[0..1]: as in rsa_primes. *tried: adds the layouts that were rebuilt; at `limit` of them it stops (run < nruns). */
+size_t aes_find(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t nruns, size_t step, unsigned most,
+                uint64_t limit, int64_t *out, size_t cap, int64_t *position, uint64_t *tried);
+
+/* Which filter is used: 0 the best for this processor, 1 the portable one, 2 AVX2, 3 AVX-512. Returns whether there is one of that
+ * kind here. For tests. */
+int aes_use(int kind);

@@ -1,4 +1,4 @@
-"""The page of a room on a port, with TLS, in a thread of the test."""
+"""An ASGI application on a port, in a thread of the test, by the HTTP server of ``immure serve``."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from immure.introspection.protocol import BoundedProtocol
 from servers.tls import Pair
 
 
 @contextmanager
-def serving(app: Any, pair: Pair | None = None) -> Iterator[int]:
-    """Serve; the port."""
+def serving(app: Any, pair: Pair | None = None, port: int = 0) -> Iterator[int]:
+    """Serve, with TLS if there is a certificate; the port, which is any free one unless it is given."""
     tls: dict[str, Any] = {}
     if pair is not None:
         tls = {"ssl_certfile": str(pair.certificate), "ssl_keyfile": str(pair.key)}
-    config = uvicorn.Config(app, log_level="error", lifespan="on", ws="none", proxy_headers=False, **tls)
+    config = uvicorn.Config(
+        app, http=BoundedProtocol, log_level="critical", lifespan="on", ws="none", proxy_headers=False,
+        server_header=False, timeout_graceful_shutdown=2, **tls,
+    )  # fmt: skip
     server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server(("127.0.0.1", port)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         while not server.started:
