@@ -32,7 +32,7 @@ scan-demo: setup ## crash a real token signer, scan the core with its public JWK
 test: setup ## run the tests (not the drill); ARGS='-k words' passes on to pytest
 	@scripts/packages offer "the tests with real crashes need it" gdb:gdb openssl:openssl ssh-keygen:openssh-client nginx:nginx softhsm2-util:softhsm2 sshd:openssh-server zsh:zsh fish:fish \
 	  curl:curl p11-kit:p11-kit -:p11-kit-modules dovecot:dovecot-imapd -:dovecot-submissiond caddy:caddy psql:postgresql \
-	  sudo:sudo swtpm:swtpm swtpm_setup:swtpm-tools -:tpm2-openssl chromium:chromium
+	  sudo:sudo swtpm:swtpm swtpm_setup:swtpm-tools -:tpm2-openssl -:libbcprov-java chromium:chromium
 	$(PYTHON) scripts/run_tests.py -m "not drill" $(ARGS)
 
 lint: setup ## ruff, ruff format, mypy --strict, import-linter
@@ -61,14 +61,15 @@ fuzz: setup ## run every fuzz harness for SECONDS (60) each
 sanitize: setup ## run the kernels' tests and fuzz harness with memory and arithmetic checked (SECONDS each)
 	@scripts/sanitize $(SECONDS)
 
-docs: .make/docs/.synced ## build the documentation site into build/site
+docs: setup .make/docs/.synced ## build the documentation site into build/site
+	$(PYTHON) scripts/reference.py docs/reference/generated
 	.make/docs/bin/python -m sphinx -q -W --keep-going -b html docs build/site
 	@echo "build/site/index.html"
 
 ci: lint test ## what has to pass before a change lands
 
 clean: ## remove what the targets have made, .venv and benchmark images included
-	rm -rf .venv .make build dist benchmarks/images .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .make build dist docs/reference/generated benchmarks/images .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf src/*.egg-info $(foreach room,$(KERNELS),$(room)/*.so $(room)/_*.c)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -72,8 +72,9 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """Every page of the documentation."""
-    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+    """Every page of the documentation that somebody has written."""
+    written = (page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "generated")
+    return [*sorted(ROOT.glob("*.md")), *sorted(written)]
 
 
 def blocks(page: Path) -> Iterator[Block]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from immure.dumps.dump import Image
 from immure.keymaterial.key import Numbers, Origin, PublicKey
 from immure.keymaterial.private import PrivateKey
+from immure.keymaterial.sketch_key import OctNumbers
 from immure.redact.eraser import Eraser, find_spans, loose_spans
 from immure.redact.keep import Kept
 from immure.redact.needles import SHORTEST_PIECE, needles_of, needles_of_secret, unique
@@ -79,7 +80,10 @@ def make_plan(
 
 
 def fingerprint(numbers: Numbers) -> str:
-    """The fingerprint of a key of which nothing but its numbers is known."""
+    """The fingerprint of a key of which nothing but its numbers is known, or of a secret without a public
+    half."""
+    if isinstance(numbers, OctNumbers):
+        return numbers.fingerprint
     return PublicKey(numbers, Origin("image")).thumbprint
 
 

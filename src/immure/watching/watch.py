@@ -28,7 +28,7 @@ from immure.watching.question import Question
 from immure.watching.run import Run
 from immure.watching.state import Seen, State
 from immure.watching.unfold import Leaf, unfold
-from immure.watching.work import Work, fault_of, gap_of, named, shielded_hits, stamp_of
+from immure.watching.work import Work, fault_of, gap_of, named, stamp_of
 
 #: Items, and seconds, after which what was done is written down.
 _TOGETHER: Final = 2_000
@@ -184,8 +184,6 @@ class Watch:
         told = {one.reason for one in leaf.image.missing}
         report = scan_image(leaf.image, question.keys, question.options)
         work.seen.hits += [hit_of(finding, leaf.inside) for finding in report.findings]
-        if leaf.image.format != "raw":
-            work.seen.hits += shielded_hits(leaf.image, leaf.inside, question)
         for gap in report.not_searched:
             if gap.reason not in told:
                 who = "" if gap.detector == "all" else f" ({gap.detector})"

@@ -6,16 +6,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from immure.dumps.dump import Image, Missing, Reader
+from immure.dumps.dump import Missing, Reader
 from immure.dumps.readers import BytesReader
 from immure.dumps.unreadable import Unreadable
-from immure.keymaterial.key import Origin, PublicKey
-from immure.scanning.shielded import find_shielded
 from immure.watching.batch import SMALL
 from immure.watching.errors import SourceError
-from immure.watching.finding import Hit, HitKind, KnownKey, Spot
 from immure.watching.item import Item, Trouble
-from immure.watching.question import Question
 from immure.watching.state import Seen
 
 _STEP: Final = 1 << 20
@@ -60,21 +56,6 @@ def fault_of(missing: Missing, inside: str = "") -> Trouble:
 def gap_of(opened: Unreadable) -> Trouble:
     """What could not be opened in an item."""
     return Trouble(opened.path, opened.reason)
-
-
-def shielded_hits(image: Image, inside: str, question: Question) -> list[Hit]:
-    """Keys that OpenSSH has shielded, in an image with addresses."""
-    named_keys = {key.thumbprint: key for key in question.keys}
-    hits = []
-    for found in find_shielded(image):
-        key = PublicKey(found.private.public, Origin("image", harvested_at=found.offset))
-        kind: HitKind = "named" if key.thumbprint in named_keys else "unnamed"
-        spot = Spot("key", "openssh-shielded", found.offset, found.length, True)
-        proof = "a key that OpenSSH has shielded, and its prekey, are both there"
-        hits.append(
-            Hit(KnownKey.of(named_keys.get(key.thumbprint, key)), inside, kind, proof, True, 1, (spot,))
-        )
-    return hits
 
 
 def named(reader: Reader, item: Item) -> tuple[Reader, str]:
