@@ -16,21 +16,12 @@ import jsonschema
 import pytest
 
 from fleet.making import KIB, quiet_memory
-from immure.cli.lazy import Entry
-from immure.cli.main import COMMANDS
 from immure.cli.main import run as run_immure
 from immure.scanning.report.json import read_schema
 from immure.synth import plant
 from scanning.material import forms, public
 
-_CODE = """
-from immure.cli.main import COMMANDS, main
-from immure.cli.lazy import Entry
-COMMANDS.setdefault("fleet", Entry("immure.cli.fleet", "fleet", ""))
-main()
-"""
-IMMURE = (sys.executable, "-c", _CODE)
-COMMANDS.setdefault("fleet", Entry("immure.cli.fleet", "fleet", "Scan buckets and stores of images."))
+IMMURE = (sys.executable, "-m", "immure")
 
 
 class Result(NamedTuple):
@@ -137,6 +128,8 @@ def test_ctrl_c_ends_it_and_its_workers(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*IMMURE, "fleet", "scan", str(top), "--engine", "processes:1", "--exhaustive"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        # in the background of a shell it is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     deadline = time.monotonic() + 60
     while not (children := _children(process.pid)) and time.monotonic() < deadline:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 import time
 import weakref
@@ -347,6 +348,25 @@ def test_after_a_fork(tmp_path: Path) -> None:
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_a_fork_while_a_list_is_taken_over(tmp_path: Path) -> None:
+    """The lock of the file goes with the process that took it, though the child has a handle of it."""
+    lists = store(tmp_path)
+    lists.offer(listed(keys=[]))
+    with lists._alone():
+        pid = os.fork()
+        if pid == 0:
+            time.sleep(30)
+            os._exit(0)
+    other = threading.Thread(target=lambda: lists.offer(listed(9)), daemon=True)
+    other.start()
+    other.join(10)
+    try:
+        assert not other.is_alive()
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def test_a_list_that_comes_while_keys_are_looked_at(tmp_path: Path) -> None:

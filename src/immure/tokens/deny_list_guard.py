@@ -26,6 +26,7 @@ from immure.errors import InputError
 from immure.tokens.deny_list import DenyList
 from immure.tokens.deny_list_errors import DenyListError, DenyListStaleError, KeyDeniedError, TokenEpochError
 from immure.tokens.deny_list_store import DenyListStore, Stamp
+from immure.tokens.fork_lock import ForkLock
 from immure.tokens.prepared import PreparedKey
 from immure.tokens.sources.fetch import Fetcher, HttpsPages
 
@@ -76,7 +77,7 @@ class DenyListGuard:
         self._failed: str | None = None  # of the last fetch
         self._fetcher = fetcher or HttpsPages()
         self._ticks = ticks
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._held: _Held | None = None
         self._stamp: Stamp | None = None
         self._broken: DenyListError | None = None

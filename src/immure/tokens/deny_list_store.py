@@ -125,6 +125,8 @@ class DenyListStore:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
         finally:
+            # closing is not enough: a process that was forked meanwhile has the handle, too
+            fcntl.flock(handle, fcntl.LOCK_UN)
             os.close(handle)
 
 

@@ -11,7 +11,6 @@ for nothing else: what it may do is in the access token, whose ``cnf.jkt`` must 
 from __future__ import annotations
 
 import hashlib
-import threading
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from immure.keymaterial.jwk import is_private_jwk, jwk_public
 from immure.keymaterial.key import Origin, PublicKey, b64url
 from immure.tokens.algorithms import ALGORITHMS, fitting, verifier
 from immure.tokens.errors import ProofError, TokenError
+from immure.tokens.fork_lock import ForkLock
 from immure.tokens.parse import parse_payload, parse_signature, plain_type, split_token
 from immure.tokens.strict import decode_object, decode_segment
 from immure.tokens.weak import weakness
@@ -55,7 +55,7 @@ class ProofChecker:
         self.algorithms = algorithms
         self._time = time
         self._seen: dict[bytes, float] = {}
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
 
     def verify(self, proof: str | bytes, *, method: str, url: str, token: str | None) -> str:
         """The thumbprint of the key that the client has.

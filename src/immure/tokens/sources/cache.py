@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from immure.errors import InputError, KeySourceError
+from immure.tokens.fork_lock import ForkLock
 
 T = TypeVar("T")
 #: Done when a fetch has ended, well or not.
@@ -115,7 +116,7 @@ class Cache(Generic[T]):
         self._load = load
         self._ticks = ticks
         self._start = start
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._held: _Held[T] | None = None
         self._flight: Flight | None = None
         self._process = os.getpid()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import threading
 from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Generator
@@ -19,6 +18,7 @@ from typing import Final
 
 from immure.registry.scope import ScopedKey
 from immure.tokens.errors import UnknownKeyError
+from immure.tokens.fork_lock import ForkLock
 from immure.tokens.keyset import KeySet
 from immure.tokens.source import KeySource
 from immure.tokens.sources.cache import Cache, Flight, Start, Timing, in_thread, ticks_since_boot
@@ -54,7 +54,7 @@ class RemoteSource(KeySource):
         self._cache: Cache[KeySet] = Cache(self._load, name, timing, ticks=ticks, start=start)
         self._missing = _Missing(self._cache.timing.cooldown)
         self._waiting = 0
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
 
     @abstractmethod
     def _load(self) -> tuple[KeySet, float | None]:

@@ -7,13 +7,13 @@ broken takes nothing away: the keys of the last good look stay, and the counters
 from __future__ import annotations
 
 import asyncio
-import threading
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Final
 
 from immure.errors import InputError, KeySourceError
 from immure.registry.scope import ScopedKey
+from immure.tokens.fork_lock import ForkLock
 from immure.tokens.keyset import KeySet
 from immure.tokens.source import KeySource
 from immure.tokens.sources.cache import ticks_since_boot
@@ -52,7 +52,7 @@ class WatchedSource(KeySource):
         self.looks, self.reads, self.failures = 0, 1, 0
         self.last_error: str | None = None
         self._every, self._limit, self._ticks = every, limit, ticks
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         begun = ticks()
         self._keys = self._read()
         self._next, self._gone_at = begun + every, begun + limit
