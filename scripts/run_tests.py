@@ -38,7 +38,7 @@ CORES = (
     "signing/drill",
 )
 #: Rooms that take longest, for their number of files; they begin first, so that none is alone at the end.
-FIRST = ("docs", "scanning", "signing", "response")
+FIRST = ("access", "custody", "docs", "integrations", "response", "scanning", "signing")
 _NOTHING_SELECTED = 5  # pytest's exit code
 _COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|deselected|xfailed|xpassed)")
 _running: set[subprocess.Popen[bytes]] = set()
@@ -64,9 +64,9 @@ class Done(NamedTuple):
 def main() -> int:
     """Run them; the exit code is pytest's."""
     reader = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    # one more than there are cores: most rooms wait now and then, for a server or for time to pass
+    # two more than there are cores: rooms wait half of their time, for servers or for time to pass
     cores = len(os.sched_getaffinity(0))
-    reader.add_argument("--jobs", type=int, default=cores + 1, help="rooms at a time")
+    reader.add_argument("--jobs", type=int, default=cores + 2, help="rooms at a time")
     given, rest = reader.parse_known_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
     begun, counts, codes = time.monotonic(), Counter[str](), []

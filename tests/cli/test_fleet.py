@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import jsonschema
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fleet.making import KIB, quiet_memory
 from immure.cli.main import run as run_immure
@@ -123,10 +125,14 @@ def test_what_failed_is_named_even_if_all_is_quiet(run: Run, dumps: Path) -> Non
 def test_ctrl_c_ends_it_and_its_workers(tmp_path: Path) -> None:
     top = tmp_path / "dumps"
     top.mkdir()
-    for number in range(40):
+    for number in range(4):
         (top / str(number)).write_bytes(os.urandom(4 << 20))
+    point = ec.generate_private_key(ec.SECP256R1()).public_key()
+    (tmp_path / "key.pem").write_bytes(point.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     process = subprocess.Popen(
-        [*IMMURE, "fleet", "scan", str(top), "--engine", "processes:1", "--exhaustive"],
+        # every word of noise may be a scalar: that takes a minute
+        [*IMMURE, "fleet", "scan", str(top), "-k", str(tmp_path / "key.pem"),
+         "--engine", "processes:1", "--exhaustive"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         # in the background of a shell it is ignored
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),

@@ -312,7 +312,7 @@ names = st.sampled_from([*jwk(), *jwk("RSA-2048"), "kid", "issuer", "use", "alg"
                          "audience_classes", "cloud_instance_name", "revoked", "k"])  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["Ed25519", "P-256", "RSA-1024"]), st.dictionaries(names, values)),
                 max_size=4))  # fmt: skip
 def test_whatever_a_key_set_holds(drawn):

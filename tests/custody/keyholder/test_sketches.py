@@ -117,6 +117,8 @@ def test_a_scanner_finds_24_bytes(kid: str, keys: dict[str, Any], exported: Sket
     for place, ((part, form), data) in enumerate(_forms(keys[kid]).items()):
         memory = bytearray(8192)
         memory[4097 + place : 4097 + place + 24] = data[4:28]
+        # beside them stands something else than in the key
+        memory[4096 + place], memory[4121 + place] = data[3] ^ 255, data[28] ^ 255
         (tmp_path / "image").write_bytes(memory)
         options = ScanOptions(threads=1, sketches=(exported,))
         report = scan_targets([str(tmp_path / "image")], options=options)

@@ -90,7 +90,7 @@ def test_samples(name: str) -> None:
     assert ("What was not searched" in words) == bool(SAMPLES[name].images)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(reports)
 def test_no_markup_gets_through(report: ScanReport) -> None:
     text = written(report)

@@ -97,6 +97,7 @@ class TestRealCore:
         assert "too many for memory" in part.reason
 
 
+@pytest.mark.drill  # it builds a program in Go
 @pytest.mark.real
 @has_gdb
 def test_a_core_with_many_threads(tmp_path: Path) -> None:
