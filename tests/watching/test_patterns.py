@@ -14,7 +14,7 @@ from immure.scanning.options import ScanOptions
 from immure.watching import patterns
 from immure.watching.errors import RulesError
 from immure.watching.patterns import PatternRules, read_rules
-from immure.watching.question import ask
+from immure.watching.question import TextRules, ask
 from immure.watching.result import Gathering, Result
 from immure.watching.rules.judging import Rules
 from immure.watching.sources.opening import open_source
@@ -34,7 +34,7 @@ EXAMPLE = b"id: XKIA" + b"Q7" * 8 + b"\n"
 COUNTER_EXAMPLES = (b"id: XKIA", b"XKIA" + b"q7" * 8, b"text")
 
 
-def look_with(path: Path, rules: PatternRules | None, state: State | None = None, *keys: Made) -> Result:
+def look_with(path: Path, rules: TextRules | None, state: State | None = None, *keys: Made) -> Result:
     state = state or State()
     question = ask([key.public for key in keys], ScanOptions(threads=1), rules)
     gathering, began = Gathering(state, question, Rules()), now()

@@ -33,6 +33,7 @@ from immure.cli.watch_options import (
     BASELINE,
     CREDENTIALS,
     EVERY,
+    KINGFISHER,
     OWNERS,
     RULES,
     STAGED,
@@ -92,6 +93,7 @@ class _Command:
     options: ScanOptions
     rule_files: tuple[str, ...]
     credentials: bool
+    kingfisher: bool
     owners: str | None
     suppressions: str | None
     baseline: str | None
@@ -114,6 +116,7 @@ class _Command:
 @EVERY
 @RULES
 @CREDENTIALS
+@KINGFISHER
 @OWNERS
 @SUPPRESSIONS
 @BASELINE
@@ -146,6 +149,7 @@ def watch(
     every: timedelta | None,
     rule_files: tuple[str, ...],
     credentials: bool,
+    kingfisher: bool,
     owners: str | None,
     suppressions: str | None,
     baseline: str | None,
@@ -182,6 +186,7 @@ def watch(
         options,
         rule_files,
         credentials,
+        kingfisher,
         owners,
         suppressions,
         baseline,
@@ -219,10 +224,12 @@ def _each(command: _Command, state: State, every: timedelta | None, steps: Steps
 def _once(command: _Command, state: State, steps: Steps) -> int:
     rules = _rules(command)
     keys = load_all(command.sources, command.allow_private_hosts, command.presentation.quiet)
+    from immure.watching.kingfisher import Kingfisher
     from immure.watching.patterns import read_rules
     from immure.watching.question import ask
 
-    question = ask(keys, command.options, read_rules(command.rule_files, credentials=command.credentials))
+    patterns = read_rules(command.rule_files, credentials=command.credentials)
+    question = ask(keys, command.options, patterns, Kingfisher() if command.kingfisher else None)
     if not command.options.harvest and not question.names and "structure" not in command.options.detectors:
         raise click.UsageError("nothing to look for: --no-harvest without any key from --keys")
     result = beside(lambda: _run(command, state, rules, question, steps))

@@ -46,6 +46,9 @@ RULES = click.option(
 CREDENTIALS = click.option(
     "--credentials", is_flag=True, help="Look for credentials of cloud services, by how they look, too."
 )
+KINGFISHER = click.option(
+    "--kingfisher", is_flag=True, help="Look for credentials by the rules of Kingfisher, too."
+)
 OWNERS = click.option("--owners", metavar="FILE", type=_FILE, help="Who owns which paths, as in CODEOWNERS.")
 SUPPRESSIONS = click.option(
     "--suppressions", metavar="FILE", type=_FILE, help="What is not to count, why, and until when (TOML)."

@@ -10,12 +10,14 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Final
+from typing import Final, Protocol
 
+from immure.dumps.dump import Image
 from immure.keymaterial.key import PublicKey
 from immure.scanning.options import Mode, ScanOptions
 from immure.scanning.report import tool
-from immure.watching.patterns import PatternRules
+from immure.watching.finding import Hit
+from immure.watching.item import Trouble
 
 #: To be counted up when a scan finds what it did not find before, within a version of Immure.
 EDITION: Final = "1"
@@ -24,20 +26,31 @@ _SKETCHED: Final = "sketch:"
 _NOT_MANNER: Final = frozenset({"mode", "threads", "chunk_bytes", "sketches"})
 
 
+class TextRules(Protocol):
+    """Rules by which bytes look like something, whatever engine they are of."""
+
+    @property
+    def name(self) -> str:
+        """Names the rules: another one if they may find something else."""
+
+    def search(self, image: Image, inside: str) -> tuple[list[Hit], list[Trouble]]:
+        """What matches in an image, and what could not be searched."""
+
+
 @dataclass(frozen=True)
 class Question:
-    """Keys, options and YARA rules of a scan; ``seeks_keys`` is False if only the rules are asked."""
+    """Keys, options and rules of a scan; ``seeks_keys`` is False if only the rules are asked."""
 
     keys: tuple[PublicKey, ...]
     options: ScanOptions
-    rules: PatternRules | None = None
+    rules: tuple[TextRules, ...] = ()
     seeks_keys: bool = True
 
     @cached_property
     def names(self) -> frozenset[str]:
         """What is looked for by name: thumbprints, and the fingerprints of secrets of sketches."""
         sketched = (secret.fingerprint for sketch in self.options.sketches for secret in sketch.secrets)
-        ruled = [] if self.rules is None else [self.rules.name]
+        ruled = [one.name for one in self.rules]
         return frozenset(
             [*(key.thumbprint for key in self.keys), *(_SKETCHED + name for name in sketched), *ruled]
         )
@@ -65,14 +78,15 @@ class Question:
             for sketch in self.options.sketches
             if any(_SKETCHED + secret.fingerprint in names for secret in sketch.secrets)
         )
-        rules = self.rules if self.rules is not None and self.rules.name in names else None
+        rules = tuple(one for one in self.rules if one.name in names)
         options = replace(self.options, harvest=False, sketches=sketches)
         return Question(keys, options, rules, seeks_keys=bool(keys or sketches))
 
 
-def ask(keys: Sequence[PublicKey], options: ScanOptions, rules: PatternRules | None = None) -> Question:
-    """The question; of keys that are given twice one is taken."""
-    return Question(tuple({key.thumbprint: key for key in keys}.values()), options, rules)
+def ask(keys: Sequence[PublicKey], options: ScanOptions, *rules: TextRules | None) -> Question:
+    """The question; of keys that are given twice one is taken, and rules that are None are none."""
+    unique = tuple({key.thumbprint: key for key in keys}.values())
+    return Question(unique, options, tuple(one for one in rules if one is not None))
 
 
 def _manner(options: ScanOptions, mode: Mode) -> str:

@@ -160,8 +160,8 @@ class Watch:
             image.settle()
             size = image.reader.size
         work.seen.gaps += [fault_of(one, leaf.inside) for one in image.missing]
-        if question.rules is not None:
-            hits, troubles = question.rules.search(image, leaf.inside)
+        for rules in question.rules:
+            hits, troubles = rules.search(image, leaf.inside)
             work.seen.hits += hits
             work.seen.gaps += troubles
         if not question.seeks_keys:
