@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from access.sshd import make_key
 from cli.test_access import KEY, Desk, Run, desk, place, run  # noqa: F401 - fixtures
 from immure.cli import main
+from immure.cli.exit_codes import ExitCode
 from servers.program import Program
 
 
@@ -107,13 +109,15 @@ def test_the_desk_is_a_program(desk: Desk, place: Path) -> None:  # noqa: F811
     os.chmod("pin", 0o600)
     command = [sys.executable, "-m", "immure", "access", "pin", "give", "room", "--resource", "key:issuer-1"]
     with Program([*command, "--pin-file", "pin", "--socket", "s", *KEY], log=place / "journal") as program:
-        import time
-
         end = time.monotonic() + 30
         while not Path("s").exists() and time.monotonic() < end:
             assert program.process.poll() is None, program.printed()
             time.sleep(0.05)
-        assert main.run(["access", "pin", "run", "s", "--", "true"]) == 1
+        ask = ["access", "pin", "run", "s", "--", "true"]
+        # the socket is there a moment before somebody listens at it
+        while (code := main.run(ask)) == ExitCode.USAGE and time.monotonic() < end:
+            time.sleep(0.05)
+        assert code == ExitCode.FINDINGS
         program.process.send_signal(signal.SIGTERM)
         assert program.process.wait(10) == 0, program.printed()
     assert not Path("s").exists()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from immure.cli.scan import scan
+from immure.cli.main import cli
 from immure.keymaterial.aes import Layout
 from immure.synth import plant
 
@@ -19,7 +19,7 @@ LAYOUT = Layout(16, "encryption", swapped=False)
 
 
 def run(*arguments: str | Path) -> Any:
-    return CliRunner().invoke(scan, [str(one) for one in arguments], standalone_mode=False)
+    return CliRunner().invoke(cli, ["scan", *(str(one) for one in arguments)], standalone_mode=False)
 
 
 @pytest.fixture

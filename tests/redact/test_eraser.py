@@ -47,14 +47,22 @@ def covered(spans: list[Span]) -> set[int]:
     return {offset for span in spans for offset in range(span.offset, span.end)}
 
 
+def is_dull(piece: bytes) -> bool:
+    """Whether eight bytes of it are a word that stands everywhere in memory, as the top one of P-521 does:
+    nothing can be found by that."""
+    words = (int.from_bytes(piece[at : at + 8], "little", signed=True) for at in range(len(piece) - 7))
+    return any(abs(word) <= 1 << 48 for word in words)
+
+
 def reference(data: bytes, some: tuple[Needle, ...], least: int) -> set[int]:
-    """Every byte of ``data`` that belongs to ``least`` bytes, not zeros, of a number as machines hold it."""
+    """Every byte of ``data`` that belongs to ``least`` bytes of a number as machines hold it; no word of them
+    is dull."""
     pieces = {
         n.data[at : at + least]
         for n in some
         if n.least == 8 < n.length and n.kind != "key"
         for at in range(n.length - least + 1)
-        if least - n.data.count(0, at, at + least) >= 7
+        if not is_dull(n.data[at : at + least])
     }
     return {
         offset
