@@ -10,7 +10,7 @@ import click
 
 from immure.cli.fleet_options import Bytes, Rate
 from immure.cli.messages import say
-from immure.fleet.cost import MEASURED_DISPATCH, MEASURED_RATE, MEASURED_TASK, Model, Prices, estimate
+from immure.fleet.cost import USUAL_DISPATCH, USUAL_RATE, USUAL_TASK, Model, Prices, estimate
 
 if TYPE_CHECKING:
     from immure.fleet.cost import Estimate
@@ -23,7 +23,7 @@ A slot is a core of a worker, with the memory for one task. Three things bound a
 slots, the network between them and the store, and the coordinator, which hands out tasks one by one. From
 the saturation point on, more slots cost more and help no more.
 
-The default figures were measured on one machine (docs/explanation/fleet-cost.md); measure yours with
+The default figures are of the right order and no more (docs/explanation/fleet-cost.md); measure yours with
 benchmarks/fleet_scaling.py and give them here. Java heaps full of RSA numbers take up to ten times as long
 as ordinary memory. Prices are in any currency; the defaults are only of the right order.
 
@@ -48,7 +48,7 @@ Examples:
     help="As fleet scan has it: larger images are cut, and read twice.",
 )  # fmt: skip
 @click.option(
-    "--rate", type=Rate(), default=f"{MEASURED_RATE / 1e6:g}MB/s", show_default=True, metavar="RATE",
+    "--rate", type=Rate(), default=f"{USUAL_RATE / 1e6:g}MB/s", show_default=True, metavar="RATE",
     help="What a slot searches.",
 )  # fmt: skip
 @click.option(
@@ -60,11 +60,11 @@ Examples:
     help="What all get together.",
 )  # fmt: skip
 @click.option(
-    "--task-seconds", type=click.FloatRange(0), default=MEASURED_TASK, show_default=True,
+    "--task-seconds", type=click.FloatRange(0), default=USUAL_TASK, show_default=True,
     help="What a task costs its slot besides.",
 )  # fmt: skip
 @click.option(
-    "--dispatch-seconds", type=click.FloatRange(0), default=MEASURED_DISPATCH, show_default=True,
+    "--dispatch-seconds", type=click.FloatRange(0), default=USUAL_DISPATCH, show_default=True,
     help="What a task costs the coordinator.",
 )  # fmt: skip
 @click.option(

@@ -1,8 +1,9 @@
 """What a scan of so many bytes takes: time, money, and where more workers stop to help.
 
 Three things bound how fast a fleet is: the processors of its workers, the network between them and the store,
-and the coordinator, which hands out tasks one after the other. The figures that go in are measured
-(``benchmarks/fleet_scaling.py``); :mod:`immure.fleet.simulate` holds the formulas against the dispatcher.
+and the coordinator, which hands out tasks one after the other. The figures that go in should be measured
+(``benchmarks/fleet_scaling.py``); what stands here is a guess to begin with.
+:mod:`immure.fleet.simulate` holds the formulas against the dispatcher.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from immure.fleet.blocks import BLOCK_BYTES
 
 Bound = Literal["processors", "network", "coordinator"]
 
-#: Of the order that benchmarks/fleet_scaling.py measures on one core: bytes per second of a scan of ordinary
-#: memory (quick mode, all detectors), and seconds that a task costs a worker besides, and the coordinator.
-MEASURED_RATE: Final = 300e6
-MEASURED_TASK: Final = 0.05
-MEASURED_DISPATCH: Final = 0.002
+#: What is taken if nobody says what was measured, of the right order for one core: bytes per second of a scan
+#: of ordinary memory (quick mode, all detectors), and seconds that a task costs a worker besides, and the
+#: coordinator.
+USUAL_RATE: Final = 300e6
+USUAL_TASK: Final = 0.05
+USUAL_DISPATCH: Final = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,9 @@ class Model:
         task_bytes: bytes of a task.
     """
 
-    rate: float = MEASURED_RATE
-    task_overhead_seconds: float = MEASURED_TASK
-    dispatch_seconds: float = MEASURED_DISPATCH
+    rate: float = USUAL_RATE
+    task_overhead_seconds: float = USUAL_TASK
+    dispatch_seconds: float = USUAL_DISPATCH
     slot_network: float = 100e6
     network: float = 12.5e9
     passes: float = 1.0
