@@ -202,7 +202,7 @@ def points_at(known: list[tuple[int, int]], family: Family, *, isa: str, bits: i
 
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("family", FAMILIES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(data=st.data())
 def test_any_scalars(family: Family, isa: str, data: st.DataObject) -> None:
     """Every kind and layout: whatever the reference finds among the points of two of the windows, the kernel

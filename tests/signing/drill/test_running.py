@@ -27,6 +27,7 @@ def place() -> Iterator[Path]:
         yield Path(directory)
 
 
+@pytest.mark.drill  # the command runs the same with more crashes
 @pytest.mark.real
 @needs_root
 def test_the_control_leaks_and_the_key_holder_does_not(place: Path) -> None:
