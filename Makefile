@@ -39,7 +39,7 @@ lint: setup ## ruff, ruff format, mypy --strict, import-linter
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	.venv/bin/lint-imports --no-logo
+	.venv/bin/lint-imports --no-logo --no-cache # a stale cache has hidden a circle
 
 bench: .venv/.drill ## make the images, run every benchmark with its peers, write JSON to benchmarks/results/
 	@scripts/packages offer "peers of the benchmarks" gdb:gdb gcc:gcc $(PEERS)

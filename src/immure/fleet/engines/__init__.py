@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from immure.fleet.engines.named import EngineOptions, open_engine
+from immure.fleet.engines.named import open_engine
+from immure.fleet.engines.options import EngineOptions
 
 __all__ = ["EngineOptions", "open_engine"]

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from immure.fleet.engine import Done, Event, Failed, Gone, Joined
 from immure.fleet.engines.dask_link import scheduler_address, security
-from immure.fleet.engines.named import EngineOptions
+from immure.fleet.engines.options import EngineOptions
 from immure.fleet.engines.waiting import drained
 from immure.fleet.errors import EngineError, FleetError
 from immure.fleet.tasks import Question, Task

@@ -13,7 +13,7 @@ import re
 from importlib import import_module
 from typing import Any, Final
 
-from immure.fleet.engines.named import EngineOptions
+from immure.fleet.engines.options import EngineOptions
 from immure.fleet.errors import EngineError
 
 _NAME: Final = re.compile(r"dask://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})/?")

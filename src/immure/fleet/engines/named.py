@@ -6,29 +6,14 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 
 from immure.fleet.engine import Engine
+from immure.fleet.engines.options import EngineOptions
 from immure.fleet.errors import EngineError
 
 MOST_WORKERS: Final = 1024
 _LOCAL: Final = re.compile(r"(processes|threads)(?::([0-9]{1,6}))?")
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """How a cluster is reached.
-
-    Attributes:
-        tls_ca, tls_cert, tls_key: PEM files; with them the link is encrypted and both sides are proved.
-        allow_plain: talk without TLS to others than this machine, too.
-    """
-
-    tls_ca: str | None = None
-    tls_cert: str | None = None
-    tls_key: str | None = None
-    allow_plain: bool = False
 
 
 @contextmanager
