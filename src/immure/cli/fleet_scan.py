@@ -15,6 +15,7 @@ from immure.cli.messages import say, silence_stdout
 from immure.cli.output import check_writable, open_output
 from immure.cli.progress import Reporter, reporter
 from immure.cli.search_options import (
+    AES,
     EXHAUSTIVE,
     FAILING,
     KEYS,
@@ -22,6 +23,7 @@ from immure.cli.search_options import (
     OUTPUT,
     PRIVATE_HOSTS,
     QUIET,
+    SHOW_ALL,
     WHAT,
     mode_of,
 )
@@ -71,7 +73,7 @@ With --fail-on findings, 3 becomes 0; with --fail-on never, 1 and 3 become 0.
 @MODE
 @EXHAUSTIVE
 @click.option("--deep", is_flag=True, help="Look for damaged keys, too; then no image is cut.")
-@click.option("--aes", is_flag=True, help="Look for AES keys, too: their key schedules, even damaged ones.")
+@AES
 @WHAT
 @engine_options
 @bounds
@@ -80,7 +82,7 @@ With --fail-on findings, 3 becomes 0; with --fail-on never, 1 and 3 become 0.
 )
 @OUTPUT
 @FAILING
-@click.option("--all", "show_all", is_flag=True, help="List every occurrence, not only the first ones.")
+@SHOW_ALL
 @QUIET
 def scan(
     targets: tuple[str, ...],

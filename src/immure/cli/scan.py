@@ -17,6 +17,7 @@ from immure.cli.output import check_writable, open_output
 from immure.cli.parameters import Target, absence
 from immure.cli.progress import Reporter, reporter
 from immure.cli.search_options import (
+    AES,
     EXHAUSTIVE,
     FAILING,
     KEYS,
@@ -24,6 +25,7 @@ from immure.cli.search_options import (
     OUTPUT,
     PRIVATE_HOSTS,
     QUIET,
+    SHOW_ALL,
     THREADS,
     WHAT,
     mode_of,
@@ -96,7 +98,7 @@ class Presentation:
 @click.option(
     "--deep", is_flag=True, help="Look for damaged keys, too: numbers of which only a part is left."
 )
-@click.option("--aes", is_flag=True, help="Look for AES keys, too: their key schedules, even damaged ones.")
+@AES
 @WHAT
 @THREADS
 @click.option(
@@ -104,7 +106,7 @@ class Presentation:
 )
 @OUTPUT
 @FAILING
-@click.option("--all", "show_all", is_flag=True, help="List every occurrence, not only the first ones.")
+@SHOW_ALL
 @QUIET
 @click.option("--no-color", is_flag=True, help="Plain text; so does the variable NO_COLOR.")
 def scan(

@@ -35,6 +35,12 @@ WHAT: Final = click.option(
     show_default=True,
     help="What to look for.",
 )
+AES: Final = click.option(
+    "--aes", is_flag=True, help="Look for AES keys, too: their key schedules, even damaged ones."
+)
+SHOW_ALL: Final = click.option(
+    "--all", "show_all", is_flag=True, help="List every occurrence, not only the first ones."
+)
 THREADS: Final = click.option(
     "--threads", type=click.IntRange(1, 256), help="Worker threads.  [default: one for each core, up to 8]"
 )

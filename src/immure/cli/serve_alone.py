@@ -64,21 +64,14 @@ def serve_alone(
     try:
         import uvicorn
 
-        from immure.introspection.journal import Journal, logging_config
-        from immure.introspection.protocol import BoundedProtocol
+        from immure.introspection.journal import Journal
+        from immure.introspection.serving import usual_options
     except ImportError as error:
         raise UsageError(f"the extra immure[serve] is not installed ({error.name})") from error
     config = uvicorn.Config(
         make(Journal(sys.stderr)),
-        http=BoundedProtocol,
-        ws="none",
-        lifespan="on",
-        proxy_headers=False,
-        server_header=False,
-        access_log=False,
-        log_config=logging_config(),
         limit_concurrency=most,
-        timeout_graceful_shutdown=20,
+        **usual_options(),
         **tls,  # type: ignore[arg-type]
     )
     try:

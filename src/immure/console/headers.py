@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from immure.access.web.wire import Pair, Receive, Scope, Send
+from immure.access.web.wire import SAFE, Pair, Receive, Scope, Send, content_policy
 
-_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
-    "trusted-types 'none'"
-)
 HEADERS: Final[tuple[Pair, ...]] = (
-    (b"content-security-policy", _POLICY.encode()),
+    content_policy("img-src 'self'", "connect-src 'self'"),
     (b"permissions-policy", b"publickey-credentials-get=(self), camera=(), microphone=(), geolocation=()"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    # with "no-referrer" browsers say "Origin: null" even to ourselves, and our own form would be refused
-    (b"referrer-policy", b"same-origin"),
     (b"strict-transport-security", b"max-age=31536000"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
+    *SAFE,
 )
 _CACHE: Final[Pair] = (b"cache-control", b"no-store")
 

@@ -19,8 +19,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from immure.introspection.errors import ServeError
-from immure.introspection.journal import logging_config
-from immure.introspection.protocol import BoundedProtocol
+from immure.introspection.serving import usual_options
 from immure.introspection.settings import Listen, Settings
 from immure.introspection.sockets import listening_socket
 from immure.introspection.worker import CANNOT_BEGIN, CONFIG, LISTEN
@@ -75,16 +74,9 @@ def _config(listen: Listen, worker: str) -> uvicorn.Config:
         factory=True,
         workers=listen.workers,
         loop="uvloop",
-        http=BoundedProtocol,
-        ws="none",
-        lifespan="on",
-        proxy_headers=False,
-        server_header=False,
-        access_log=False,
-        log_config=logging_config(),
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=20,
+        **usual_options(),
         ssl_certfile=listen.certificate,
         ssl_keyfile=listen.key,
     )

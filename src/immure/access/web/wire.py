@@ -25,16 +25,27 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
-#: Of every answer that is not for a proxy.
-HEADERS: Final[tuple[Pair, ...]] = (
-    (b"content-security-policy", _POLICY.encode()),
-    (b"permissions-policy", b"publickey-credentials-get=(self), publickey-credentials-create=(self)"),
+#: Of every page, whatever it may do besides.
+SAFE: Final[tuple[Pair, ...]] = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     # with "no-referrer" browsers say "Origin: null" even to ourselves, and our own form would be refused
     (b"referrer-policy", b"same-origin"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
+)
+
+
+def content_policy(*more: str) -> Pair:
+    """The Content-Security-Policy of our pages: nothing but their own script and style, and ``more``."""
+    return b"content-security-policy", "; ".join([_POLICY, *more]).encode()
+
+
+#: Of every answer that is not for a proxy.
+HEADERS: Final[tuple[Pair, ...]] = (
+    content_policy(),
+    (b"permissions-policy", b"publickey-credentials-get=(self), publickey-credentials-create=(self)"),
+    *SAFE,
     (b"cache-control", b"no-store"),
 )
 HTML: Final[Pair] = (b"content-type", b"text/html; charset=utf-8")
