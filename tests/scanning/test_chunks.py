@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from immure.dumps.dump import Image, Reader, Region
+from immure.dumps.readers import BytesReader, FileReader
 from immure.scanning.chunks import (
     OVERLAP,
     SMALL_HOLE,
@@ -18,6 +20,7 @@ from immure.scanning.chunks import (
     Spaces,
     for_each_chunk,
     load,
+    mapped,
     plan_chunks,
     stream_chunks,
 )
@@ -190,3 +193,29 @@ def test_buffers_of_its_own_are_wiped_though_nobody_asks(threads: int) -> None:
 
     list(for_each_chunk(chunks_of(9), PAGE, work, threads))
     assert all(bytes(space.view[:4]) == bytes(4) for space in seen)
+
+
+def test_only_plain_files_are_mapped(tmp_path: Path) -> None:
+    path = tmp_path / "image"
+    path.write_bytes(bytes(range(256)) * 64)
+    reader = FileReader.open(str(path))
+    mapping = mapped(reader)
+    assert mapping is not None
+    assert mapping.size == 1 << 14
+    reader.close()
+    assert mapped(reader) is None
+    assert mapped(BytesReader(b"some bytes")) is None
+    path.write_bytes(b"")
+    assert mapped(FileReader.open(str(path))) is None
+
+
+def test_a_mapped_chunk_is_loaded_without_a_copy(tmp_path: Path) -> None:
+    path = tmp_path / "image"
+    path.write_bytes(bytes(range(256)) * 64)
+    reader = FileReader.open(str(path))
+    space = Workspace(1 << 14, mapped(reader))
+    assert load(reader, Chunk(8, 16, 0, 1 << 13), space) == []
+    assert space.view == path.read_bytes()[: 1 << 13]
+    assert not any(space.buffer)
+    assert load(reader, Chunk(8, 16, 0, 99), space) == []  # not whole words
+    assert bytes(space.view[:104]) == path.read_bytes()[:99] + bytes(5)

@@ -46,6 +46,10 @@ class Reader(ABC):
         readable, but may then cost much."""
         return
 
+    def descriptor(self) -> int | None:
+        """An open regular file that holds the bytes at the same offsets; None if there is none."""
+        return None
+
     def wait(self) -> None:
         """Return when ``size`` is known: at once, but for a stream."""
         return

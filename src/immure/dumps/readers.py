@@ -1,7 +1,7 @@
 """Readers of plain bytes: a file, a buffer, a part of another reader.
 
 None of them maps a file into memory: a file that is cut short while it is read gives a short read, never
-SIGBUS.
+SIGBUS. (The scanner maps files, and is ready for that.)
 """
 
 from __future__ import annotations
@@ -64,6 +64,10 @@ class FileReader(Reader):
     def fileno(self) -> int:
         """The open descriptor; it stays the reader's."""
         return self._descriptor
+
+    def descriptor(self) -> int | None:
+        """See :meth:`Reader.descriptor`."""
+        return self._descriptor if self._sparse and self._descriptor >= 0 else None
 
     def read_into(self, offset: int, view: memoryview) -> int:
         """See :meth:`Reader.read_into`."""

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from immure.dumps.dump import Image, Reader
 from immure.scanning.finding import NotSearched
+from immure.scanning.kernels.mapping import Mapping
 from immure.scanning.kernels.workspace import Workspace
 
 T = TypeVar("T")
@@ -128,9 +129,22 @@ def unread(chunk: Chunk, unreadable: Iterable[tuple[int, int]]) -> list[NotSearc
     ]
 
 
+def mapped(reader: Reader) -> Mapping | None:
+    """The reader's file, mapped into memory; None if it is none, or cannot be mapped."""
+    descriptor = reader.descriptor()
+    if descriptor is None or not reader.size:
+        return None
+    try:
+        return Mapping(descriptor, reader.size)
+    except OSError:
+        return None  # it is read, then: slower, and nothing is lost
+
+
 def load(reader: Reader, chunk: Chunk, space: Workspace) -> list[tuple[int, int]]:
     """Fill the workspace with a chunk; the (offset, length) ranges that could not be read and are zero
     instead."""
+    if space.show(chunk.read_start, chunk.read_stop):
+        return []
     wanted = chunk.read_stop - chunk.read_start
     view = space.view[:wanted]
     got = _read(reader, chunk.read_start, view, space)
@@ -170,10 +184,11 @@ def chunks_under_way(threads: int) -> int:
 
 class Spaces:
     """Workspaces for chunks of up to ``chunk_bytes``; each is made by the thread that first needs it, and
-    kept for the next."""
+    kept for the next. With ``mapping``, chunks are of that file."""
 
-    def __init__(self, chunk_bytes: int) -> None:
+    def __init__(self, chunk_bytes: int, mapping: Mapping | None = None) -> None:
         self._capacity = chunk_bytes + 2 * OVERLAP + 16
+        self._mapping = mapping
         self._free: SimpleQueue[Workspace] = SimpleQueue()
 
     @contextmanager
@@ -182,7 +197,7 @@ class Spaces:
         try:
             space = self._free.get_nowait()
         except Empty:
-            space = Workspace(self._capacity)
+            space = Workspace(self._capacity, self._mapping)
         try:
             yield space
         finally:

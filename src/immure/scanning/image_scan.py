@@ -18,11 +18,12 @@ from immure.scanning.chunks import (
     chunks_under_way,
     for_each_chunk,
     load,
+    mapped,
     plan_chunks,
     stream_chunks,
 )
 from immure.scanning.deep.search import Deep
-from immure.scanning.finding import Finding, ImageReport, Occurrence
+from immure.scanning.finding import Finding, ImageReport, NotSearched, Occurrence
 from immure.scanning.gaps import bytes_to_read, missing_part, within_mappings
 from immure.scanning.harvest import Harvest
 from immure.scanning.kernels.workspace import Workspace
@@ -85,7 +86,9 @@ class ImageScan:
         self._sweeps = sweeps if sweeps is not None else Sweeps()
         self._texts = TextPool(part.text_bytes if part is not None else 0)
         self._structure = "structure" in options.detectors
-        self._spaces = Spaces(max(self._chunk_bytes, SAMPLE_BYTES if self._is_only_counted() else 0))
+        self._mapping = mapped(image.reader)
+        longest = max(self._chunk_bytes, SAMPLE_BYTES if self._is_only_counted() else 0)
+        self._spaces = Spaces(longest, self._mapping)
         self._harvest = Harvest(self._keys, public=options.harvest, private=self._structure)
         self._hunt = hunt if hunt is not None else Hunt(options.sketches)
         self._trial = Trial(options.token, options.mode) if options.token is not None else None
@@ -93,7 +96,7 @@ class ImageScan:
         self._deep: Deep | None = None
         self._searcher: Searcher | None = None
         self._searched: set[Chunk] = set()
-        self._is_surveyed = False
+        self._unread: set[NotSearched] = set()
         self.report = ImageReport(image.path, image.format, image.reader.size or 0)
 
     def run(self) -> ImageReport:
@@ -190,13 +193,12 @@ class ImageScan:
         surveyor = Surveyor(self._image.reader, structures=False, texts=False)
         pieces = self._mine(plan_chunks(self._image, SAMPLE_BYTES))
         sampled = (piece for piece in pieces if piece.start // SAMPLE_BYTES % SAMPLED_OF == 0)
-        for _, surveyed in for_each_chunk(sampled, self._spaces, surveyor.examine, self._options.threads):
+        for _, surveyed in self._each(sampled, surveyor.examine):
             counts.add(surveyed.counts, SAMPLED_OF)
         return counts
 
     def _survey(self) -> Counts:
         options, counts = self._options, Counts()
-        self._is_surveyed = True  # what cannot be read is told once
         reads = self._structure or options.harvest
         surveyor = Surveyor(self._image.reader, structures=reads, texts=reads)
         stream = self._image.reader.size is None
@@ -207,6 +209,7 @@ class ImageScan:
                 break
             counts.add(surveyed.counts)
             self.report.not_searched += surveyed.not_searched
+            self._unread.update(surveyed.not_searched)
             for hit in surveyed.hits:
                 self._harvest.take(hit)
             if surveyed.texts is not None:
@@ -270,8 +273,8 @@ class ImageScan:
         """What one chunk's search gave."""
         searched, known, places, seen, tried, schedules = examined
         self._searched.add(chunk)
-        if not self._is_surveyed:
-            self.report.not_searched += searched.not_searched
+        # what cannot be read is told once; what the survey could read, and the search could not, as well
+        self.report.not_searched += [gap for gap in searched.not_searched if gap not in self._unread]
         self._sweeps.take(chunk, known, places)
         self._hunt.take(chunk, seen)
         if self._trial is not None and tried is not None:
@@ -409,9 +412,23 @@ class ImageScan:
     def _each(
         self, chunks: Iterable[Chunk], work: Callable[[Workspace, Chunk], T]
     ) -> Iterator[tuple[Chunk, T]]:
-        for chunk, result in for_each_chunk(chunks, self._spaces, work, self._options.threads):
+        for chunk, result in for_each_chunk(chunks, self._spaces, self._whole(work), self._options.threads):
             yield chunk, result
             self._progress.advance(chunk.stop - chunk.start)
+
+    def _whole(self, work: Callable[[Workspace, Chunk], T]) -> Callable[[Workspace, Chunk], T]:
+        """The same work, done again where the file was cut short while it was looked at: what was seen may
+        be zeros that never were. From then on the workspaces copy."""
+        mapping = self._mapping
+        if mapping is None:
+            return work
+
+        def run(space: Workspace, chunk: Chunk) -> T:
+            faults = mapping.faults
+            result = work(space, chunk)
+            return result if mapping.faults == faults else work(space, chunk)
+
+        return run
 
 
 def _published(key: PublicKey, proof: Proof, place: str) -> str:

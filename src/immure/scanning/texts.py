@@ -15,7 +15,7 @@ from immure.scanning.chunks import Chunk
 from immure.scanning.detectors.rsa import ExponentDetector, PrimeDetector
 from immure.scanning.finding import NotSearched
 from immure.scanning.kernels.strings import Anchors, DecodedTexts, text_decode
-from immure.scanning.kernels.workspace import Runs, Windows, Workspace
+from immure.scanning.kernels.workspace import Windows, Workspace
 from immure.scanning.keyset import KeySet
 from immure.scanning.plan import Counts, Plan, make_plan
 from immure.scanning.proofs import Proof
@@ -59,9 +59,9 @@ def decode_texts(
     """Decode a chunk's runs of characters; the texts, and the structures in them with offsets in the
     buffer."""
     decoded = text_decode(space, runs)
-    offsets = [place[0] for place in decoded.places]
+    offsets = decoded.offsets()
     suspicious = {
-        decoded.places[bisect_right(offsets, at) - 1][2]
+        decoded.text_of(bisect_right(offsets, at) - 1)
         for at, _ in anchors.find_all(decoded.data, limit=_ANCHOR_LIMIT)
     }
     view = space.view[: space.length]
@@ -91,10 +91,10 @@ def _append(
     decoded: DecodedTexts, view: memoryview, texts: Sequence[tuple[int, int, int]], index: int
 ) -> None:
     """Decode further texts, whose numbers begin at ``index``, as the native code does."""
-    data, places = decoded.data, decoded.places
+    data, flat = decoded.data, decoded.flat
     for number, (start, length, kind) in enumerate(texts, start=index):
         for piece in decode_text_runs(view, start, length + _SHORT_LINE, kind):
-            places.append((len(data), len(piece.data), number, piece.phase))
+            flat.extend((len(data), len(piece.data), number, piece.phase))
             data += piece.data
             data += bytes(-len(data) % 8 + 16)
 
@@ -146,20 +146,13 @@ class TextPool:
 
 def _joined(texts: Sequence[Texts]) -> Iterator[Texts]:
     """The texts of several chunks together: the more are searched at once, the less each costs."""
-    joined, runs = DecodedTexts(bytearray(), []), list[tuple[int, int, int]]()
+    joined, runs = DecodedTexts(), list[tuple[int, int, int]]()
     for one in texts:
         if runs and len(joined.data) + len(one.decoded.data) > JOINED_BYTES:
             yield Texts(joined, tuple(runs))
-            joined, runs = DecodedTexts(bytearray(), []), []
-        data, places = joined.data, joined.places
-        data += bytes(-len(data) % 8)
-        at, run = len(data), len(runs)
-        data += one.decoded.data
-        places += [
-            (at + start, length, run + index, phase) for start, length, index, phase in one.decoded.places
-        ]
+            joined, runs = DecodedTexts(), []
+        joined.join(one.decoded, len(runs))
         runs += one.runs
-        one.decoded.data[:] = bytes(len(one.decoded.data))
     if runs:
         yield Texts(joined, tuple(runs))
 
@@ -187,13 +180,13 @@ class _TextSearch:
 
     def run(self, texts: Texts) -> list[Proof]:
         """All proofs in one chunk's texts."""
-        data, places = texts.decoded.data, texts.decoded.places
+        decoded = texts.decoded
+        data = decoded.data
         space = Workspace(len(data))
         space.view[: len(data)] = data
         space.set_length(len(data))
         chunk = Chunk(0, len(data), 0, len(data))
-        runs = Runs(len(places))
-        runs.set([(at, (at + length + 7) // 8 * 8) for at, length, _, _ in places])
+        runs = decoded.spans()
         proofs: list[Proof] = []
         for prime in self._primes:
             examined = prime.examine_runs(space, chunk, runs)
@@ -201,24 +194,21 @@ class _TextSearch:
         for exponent in self._exponents:
             proofs += exponent.examine_runs(space, chunk, runs).proofs
         if self._scalars is not None:
-            proofs += self._scalars.at(space.view[: space.length], self._starts(places), chunk)
+            proofs += self._scalars.at(space.view[: space.length], self._starts(decoded), chunk)
         space.wipe()
         data[:] = bytes(len(data))
-        offsets = [place[0] for place in places]
+        offsets = decoded.offsets()
         found = []
         for proof in proofs:
-            start, length, kind = texts.runs[places[bisect_right(offsets, proof.offset) - 1][2]]
+            start, length, kind = texts.runs[decoded.text_of(bisect_right(offsets, proof.offset) - 1)]
             words = f"{proof.words} (written as text)"
             found.append(replace(proof, offset=start, words=words, text=(length, text_name(kind))))
         return found
 
-    def _starts(self, places: Sequence[tuple[int, int, int, int]]) -> list[int]:
+    def _starts(self, decoded: DecodedTexts) -> Sequence[int]:
         """Where scalars may begin: at any byte of a text; of many texts, only at the start of those that are
         hardly longer."""
-        starts: list[int] = []
-        for at, length, _, phase in places:
-            if self._everywhere:
-                starts += range(at, at + length - min(_SCALARS) + 1)
-            elif phase == 0 and any(width <= length <= width + 2 for width in _SCALARS):
-                starts.append(at)
-        return starts
+        if not self._everywhere:
+            return decoded.starts(_SCALARS, 2)
+        last = min(_SCALARS) - 1
+        return [start for at, length, _, _ in decoded.places for start in range(at, at + length - last)]

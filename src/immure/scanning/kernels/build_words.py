@@ -13,7 +13,7 @@ ffi.set_source(
     '#include <stddef.h>\n#include <stdint.h>\n#include "words.h"',
     sources=[
         f"src/immure/scanning/kernels/c/{name}.c"
-        for name in ("words", "anchors", "text", "rsa", "sweep", "aes")
+        for name in ("words", "anchors", "text", "rsa", "sweep", "aes", "mapping")
     ],
     include_dirs=["src/immure/scanning/kernels/c"],
     depends=[f"src/immure/scanning/kernels/c/{name}.h" for name in ("words", "common")],

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
 
 from immure.errors import LimitError
 from immure.scanning.kernels._words import ffi, lib
-from immure.scanning.kernels.workspace import Workspace
+from immure.scanning.kernels.workspace import Runs, Workspace
 
 #: Places that come out of a kernel in one go.
 _PLACES = 4096
@@ -94,23 +98,77 @@ class DecodedTexts:
 
     Attributes:
         data: the decoded bytes of all, each on an 8-byte boundary, with 16 zero bytes or more between two.
-        places: (offset in ``data``, bytes, index of the text, phase) of each.
+        flat: of each its offset in ``data``, bytes, index of the text, and phase, one behind the other.
     """
 
-    data: bytearray
-    places: list[tuple[int, int, int, int]]
+    data: bytearray = field(default_factory=bytearray)
+    flat: array[int] = field(default_factory=lambda: array("q"))
+
+    def __len__(self) -> int:
+        return len(self.flat) // 4
+
+    @property
+    def places(self) -> list[tuple[int, int, int, int]]:
+        """(offset, bytes, text, phase) of each."""
+        flat = self.flat
+        return list(zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True))
+
+    def offsets(self) -> array[int]:
+        """Where each begins in ``data``."""
+        return self.flat[::4]
+
+    def text_of(self, place: int) -> int:
+        """The index of the text that a place is of."""
+        return self.flat[4 * place + 2]
+
+    def join(self, other: DecodedTexts, texts: int) -> None:
+        """Put what was decoded elsewhere behind, as texts from number ``texts`` on; zeroes what it was."""
+        data, flat = self.data, self.flat
+        data += bytes(-len(data) % 8)
+        begin, at = len(self), len(data)
+        data += other.data
+        flat += other.flat
+        with _numbers(flat) as numbers:
+            lib.text_shift(numbers + 4 * begin, len(other), at, texts)
+        other.data[:] = bytes(len(other.data))
+
+    def spans(self) -> Runs:
+        """Where the decoded texts stand in ``data``, in whole words."""
+        runs = Runs(len(self))
+        with _numbers(self.flat) as numbers:
+            lib.text_spans(numbers, len(self), runs.data)
+        runs.count = len(self)
+        return runs
+
+    def starts(self, widths: Sequence[int], slack: int) -> array[int]:
+        """Offsets in ``data`` of texts that are, from their first character on, as long as one of the widths,
+        or up to ``slack`` bytes longer."""
+        found = array("q", bytes(8 * len(self)))
+        with _numbers(self.flat) as numbers, _numbers(found) as out:
+            count = lib.text_starts(numbers, len(self), list(widths), len(widths), slack, out)
+        return found[:count]
+
+
+@contextmanager
+def _numbers(values: array[int]) -> Iterator[Any]:
+    """An array's memory, for as long as the native code needs it."""
+    memory = ffi.from_buffer("int64_t[]", values)
+    try:
+        yield memory
+    finally:
+        ffi.release(memory)
 
 
 def text_decode(space: Workspace, texts: Sequence[tuple[int, int, int]]) -> DecodedTexts:
     """Decode texts, as :func:`text_runs` gives them."""
-    flat = ffi.new("int64_t[]", [number for text in texts for number in text])
-    room = sum(4 * length + 160 for _, length, _ in texts)
-    data = bytearray(room)
-    places = ffi.new("int64_t[]", 16 * len(texts) + 1)
-    out = ffi.from_buffer("uint8_t[]", data)
-    count = lib.text_decode(space.pointer, space.length, flat, len(texts), out, room, places)
-    ffi.release(out)
-    numbers = ffi.unpack(places, 4 * count) if count else []
-    found = list(zip(numbers[::4], numbers[1::4], numbers[2::4], numbers[3::4], strict=True))
-    del data[found[-1][0] + (found[-1][1] + 7) // 8 * 8 + 16 if found else 0 :]
-    return DecodedTexts(data, found)
+    flat = array("q", chain.from_iterable(texts))
+    room = sum(flat[1::3]) * 4 + 160 * len(texts)
+    data, places = bytearray(room), array("q", bytes(8 * 16 * len(texts)))
+    with _numbers(flat) as given, _numbers(places) as where:
+        out = ffi.from_buffer("uint8_t[]", data)
+        count = lib.text_decode(space.pointer, space.length, given, len(texts), out, room, where)
+        ffi.release(out)
+    found = DecodedTexts(data, places[: 4 * count])
+    end = (found.flat[-4] + found.flat[-3] + 7) // 8 * 8 + 16 if count else 0
+    del data[end:]
+    return found

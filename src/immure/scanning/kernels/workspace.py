@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from immure.errors import LimitError
 from immure.scanning.kernels._words import ffi, lib
+from immure.scanning.kernels.mapping import Mapping
 
 #: Bits below which (or above 2^64 minus which) a word is dull.
 DULL_BITS: Final = 48
@@ -78,13 +79,18 @@ class Runs:
 
 
 class Workspace:
-    """One thread's buffer of ``capacity`` bytes, with the runs of the chunk that is in it."""
+    """One thread's buffer of ``capacity`` bytes, with the runs of the chunk that is in it.
 
-    def __init__(self, capacity: int) -> None:
+    With a mapping, a chunk may be looked at where it stands in the mapped file instead: ``view`` and
+    ``pointer`` are then those of the file, and cannot be written to.
+    """
+
+    def __init__(self, capacity: int, mapping: Mapping | None = None) -> None:
         self.capacity = (capacity + 7) // 8 * 8
         self.buffer = bytearray(self.capacity)
-        self.view = memoryview(self.buffer)
-        self.pointer = ffi.from_buffer("uint8_t[]", self.buffer)
+        self._mapping = mapping
+        self._shown: tuple[int, int] | None = None
+        self._own()
         self.length = 0
         words = self.capacity // 8
         self._mask = _new("uint64_t[]", words // 64 + 1)
@@ -96,7 +102,7 @@ class Workspace:
         self.quiet_loose = Runs(self.loose.capacity + pages)
         self._random_ends = Runs(self.quiet_loose.capacity)
         self._binary_ends = Runs(self.quiet_strict.capacity)
-        self._selected: dict[tuple[str, int, int], Runs] = {}
+        self._selected: dict[tuple[str | int, ...], Runs] = {}
         self._found_ends: set[tuple[str | int, ...]] = set()
         self._out = _new("int64_t[]", 3 * max(4096, self.capacity // 40 + 16))
         self._out_entries = len(self._out)
@@ -105,6 +111,36 @@ class Workspace:
         self.has_noise = False
         self.visited = 0
         self.survived = 0
+
+    def _own(self) -> None:
+        self.view = memoryview(self.buffer)
+        self.pointer = ffi.from_buffer("uint8_t[]", self.buffer)
+
+    def show(self, start: int, stop: int) -> bool:
+        """Look at the bytes [start, stop) of the mapped file; False if there is none, or it cannot be done:
+        then the buffer is there to be filled."""
+        self._leave()
+        if self._mapping is None or (stop - start) % 8 or stop - start > self.capacity:
+            return False
+        piece = self._mapping.piece(start, stop)
+        if piece is None:
+            return False
+        self.view, self.pointer = piece
+        self._shown = (start, stop)
+        self.length = stop - start
+        self._alive = -1
+        self.look_at(0)
+        if kept := self._mapping.kept(self._shown):
+            mask, self._alive = kept
+            ffi.memmove(self._mask, mask, len(mask))
+        return True
+
+    def _leave(self) -> None:
+        """Back to the buffer."""
+        if self._shown is not None and self._mapping is not None:
+            self._own()
+            self._mapping.drop(*self._shown)
+            self._shown = None
 
     def set_length(self, length: int) -> None:
         """Declare that ``length`` bytes of the buffer are filled; the rest of the last word is zeroed."""
@@ -134,6 +170,9 @@ class Workspace:
         if self._alive < 0:
             self._mask_up_to(self.length // 8)
             self._alive, self._masked, self._alive_masked = self._alive_masked, 0, 0
+            if self._shown is not None and self._mapping is not None:
+                mask = ffi.buffer(self._mask, (self.length // 8 + 63) // 64 * 8)[:]
+                self._mapping.keep(self._shown, mask, self._alive)
         return self._mask
 
     def find_runs(self, *, strict: bool = True) -> int:
@@ -194,8 +233,10 @@ class Workspace:
         their beginning."""
         return self._between("quiet", self.quiet_loose, min_bytes, max_bytes)
 
-    def _between(self, name: str, runs: Runs, min_bytes: int, max_bytes: int) -> Runs:
-        key = (name, min_bytes, max_bytes)
+    def _between(
+        self, name: str, runs: Runs, min_bytes: int, max_bytes: int, whole: int = NEVER_LONG, head: int = 0
+    ) -> Runs:
+        key = (name, min_bytes, max_bytes, whole, head)
         chosen = self._selected.get(key)
         if chosen is None or chosen.capacity < runs.count:
             chosen = self._selected[key] = Runs(min(runs.capacity, 2 * runs.count + 64))
@@ -203,29 +244,23 @@ class Workspace:
         if key not in self._found_ends:
             self._found_ends.add(key)
             chosen.count = lib.words_between(
-                runs.data, runs.count, min_bytes, max_bytes, NEVER_LONG, 0, chosen.data
+                runs.data, runs.count, min_bytes, max_bytes, whole, head, chosen.data
             )
         return chosen
 
     def binary_ends(self, max_bytes: int, whole: int = NEVER_LONG, head: int = 0) -> Runs:
         """Of ``quiet_strict``, the runs of 48 to ``max_bytes`` of which one end or the other is not text;
         without the word that was added at their beginning. Of those longer than ``whole``, ``head`` bytes."""
-        binary, quiet = self._binary_ends, self.quiet_strict
-        key = ("binary", max_bytes, whole, head)
-        if key not in self._found_ends:
-            self._found_ends -= {old for old in self._found_ends if old[0] == "binary"}
-            self._found_ends.add(key)
-            binary.count = lib.words_binary_ends(
-                self.pointer, quiet.data, quiet.count, max_bytes, binary.data
-            )
-            # in place: every run is written where it or an earlier one was read
-            binary.count = lib.words_between(
-                binary.data, binary.count, 48, max_bytes, whole, head, binary.data
-            )
-        return binary
+        every, quiet = self._binary_ends, self.quiet_strict
+        if ("binary", max_bytes) not in self._found_ends:
+            self._found_ends = {old for old in self._found_ends if old[0] not in ("binary", "cut")}
+            self._found_ends.add(("binary", max_bytes))
+            every.count = lib.words_binary_ends(self.pointer, quiet.data, quiet.count, max_bytes, every.data)
+        return self._between("cut", every, 48, max_bytes, whole, head)
 
     def wipe(self) -> None:
         """Zero the buffer: it may have held keys."""
+        self._leave()
         self.view[:] = bytes(self.capacity)
         self.length = 0
 

@@ -313,3 +313,28 @@ size_t text_decode(const uint8_t *buf, size_t nbytes, const int64_t *texts, size
     }
     return written;
 }
+
+void text_shift(int64_t *places, size_t count, int64_t bytes, int64_t texts) {
+    for (size_t i = 0; i < count; i++) {
+        places[4 * i] += bytes;
+        places[4 * i + 2] += texts;
+    }
+}
+
+void text_spans(const int64_t *places, size_t count, int64_t *out) {
+    for (size_t i = 0; i < count; i++) {
+        out[2 * i] = places[4 * i];
+        out[2 * i + 1] = places[4 * i] + (places[4 * i + 1] + 7) / 8 * 8;
+    }
+}
+
+size_t text_starts(const int64_t *places, size_t count, const uint32_t *widths, size_t nwidths, uint32_t slack, int64_t *out) {
+    size_t written = 0;
+    for (size_t i = 0; i < count; i++) {
+        int fits = 0;
+        if (places[4 * i + 3]) continue;
+        for (size_t k = 0; k < nwidths; k++) fits |= (uint64_t)(places[4 * i + 1] - widths[k]) <= slack;
+        if (fits) out[written++] = places[4 * i];
+    }
+    return written;
+}

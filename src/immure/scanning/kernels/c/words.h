@@ -43,6 +43,22 @@ size_t words_binary_ends(const uint8_t *buf, const int64_t *runs, size_t nruns, 
 size_t words_between(const int64_t *runs, size_t nruns, int64_t min_bytes, int64_t max_bytes, int64_t whole, int64_t head,
                      int64_t *out);
 
+/* --- mapping: a file's bytes without a copy --------------------------------------------------------------------- */
+
+/* Maps the first nbytes of a file for reading; NULL if that cannot be done. While there is a map, SIGBUS is handled: a page of it
+ * that cannot be read becomes zeros. */
+const uint8_t *mapping_new(int descriptor, size_t nbytes);
+void mapping_free(const uint8_t *start);
+
+/* Brings the pages of [from, to) in, so that touching them costs no fault; not 0 if some cannot be read, or the kernel is older than 5.14. */
+int mapping_fill(const uint8_t *start, size_t from, size_t to);
+
+/* The pages of [from, to) need not stay mapped. */
+void mapping_drop(const uint8_t *start, size_t from, size_t to);
+
+/* Pages that became zeros so far. */
+uint64_t mapping_faults(const uint8_t *start);
+
 /* --- anchors: literal byte strings ------------------------------------------------------------------------- */
 
 typedef struct anchors anchors;
@@ -71,6 +87,15 @@ size_t text_runs(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t 
  * in out is left out: four times the length of all texts and 160 for each is enough. Returns the number of places. */
 size_t text_decode(const uint8_t *buf, size_t nbytes, const int64_t *texts, size_t count, uint8_t *out, size_t out_bytes,
                    int64_t *places);
+
+/* Adds to the places' offsets and texts: what was decoded apart is one with other decoded texts then. */
+void text_shift(int64_t *places, size_t count, int64_t bytes, int64_t texts);
+
+/* The decoded texts as runs of whole words, (start, end) pairs; room for count. */
+void text_spans(const int64_t *places, size_t count, int64_t *out);
+
+/* Offsets of the texts, at phase 0, that are as long as one of the widths or up to `slack` bytes longer; room for count. */
+size_t text_starts(const int64_t *places, size_t count, const uint32_t *widths, size_t nwidths, uint32_t slack, int64_t *out);
 
 /* --- RSA --------------------------------------------------------------------------------------------------------- */
 
