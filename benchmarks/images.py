@@ -61,7 +61,13 @@ def go(scene: Scene) -> crash.Target:
     return _service([str(binary)], 320, {"GOTRACEBACK": "crash"})(scene)
 
 
-SERVICES = {"python-service": python_service, "jvm": jvm, "go": go}
+def node(scene: Scene) -> crash.Target:
+    """Node with objects, maps, strings and buffers."""
+    argv = ["node", "--max-old-space-size=2000", str(PROGRAMS / "token_service.js")]
+    return _service(argv, 440)(scene)
+
+
+SERVICES = {"python-service": python_service, "jvm": jvm, "go": go, "node": node}
 
 
 def build_service(name: str, directory: Path) -> None:
@@ -109,6 +115,7 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "python-service": lambda path: build_service("python-service", path),
     "jvm": lambda path: build_service("jvm", path),
     "go": lambda path: build_service("go", path),
+    "node": lambda path: build_service("node", path),
     "random": build_random,
     "zeros": lambda path: build_zeros(path, sparse=False),
     "zeros-sparse": lambda path: build_zeros(path, sparse=True),
