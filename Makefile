@@ -32,7 +32,7 @@ scan-demo: setup ## crash a real token signer, scan the core with its public JWK
 test: setup ## run the tests (not the drill); ARGS='-k words' passes on to pytest
 	@scripts/packages offer "the tests with real crashes need it" gdb:gdb openssl:openssl ssh-keygen:openssh-client nginx:nginx softhsm2-util:softhsm2 sshd:openssh-server zsh:zsh fish:fish \
 	  curl:curl p11-kit:p11-kit -:p11-kit-modules dovecot:dovecot-imapd -:dovecot-submissiond caddy:caddy psql:postgresql \
-	  sudo:sudo swtpm:swtpm swtpm_setup:swtpm-tools -:tpm2-openssl -:libbcprov-java chromium:chromium
+	  sudo:sudo swtpm:swtpm swtpm_setup:swtpm-tools -:tpm2-openssl -:libbcprov-java javac:default-jdk-headless certutil:libnss3-tools chromium:chromium
 	$(PYTHON) scripts/run_tests.py -m "not drill" $(ARGS)
 
 lint: setup ## ruff, ruff format, mypy --strict, import-linter

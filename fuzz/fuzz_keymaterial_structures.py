@@ -13,7 +13,7 @@ from immure.keymaterial.structures import ANCHORS, Hit, parse_at
 from immure.keymaterial.texts import TextKind, decode_text_runs, structures_in_text
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.keymaterial import containers, keys
+from tests.keymaterial import containers, keys, pfx_files
 from tests.keymaterial.formats import FORMATS, openssh_encrypted
 
 SECONDS = 1.0  # of computing for one input, which is far more than any needs
@@ -52,7 +52,13 @@ if __name__ == "__main__":
     written = [form.build(keys.key(kind)) for form in FORMATS for kind in form.kinds if kind in KINDS]
     written.append(openssh_encrypted(keys.key("Ed25519")))
     for password in ("changeit", "no common one"):
+        written.append(containers.nss(keys.key("P-256"), password))
         written += [containers.bks(keys.key("P-256"), password, rounds=20), containers.keychain(password)]
     written += [containers.dpapi(bytes(40)), containers.tss2(), containers.tss2(kind=5, algorithm=8)]
+    for style in (None, 1, 2, 3):
+        for password in ("changeit", "no common one"):
+            shrouded = pfx_files.shrouded(keys.key("P-256"), password)
+            infos = pfx_files.data(shrouded), pfx_files.encrypted(shrouded, password=password, pieces=40)
+            written.append(pfx_files.pfx(*infos, password=password, style=style))
     texts = [base64.b64encode(data) for data in written[:20]] + [data.hex().encode() for data in written[:5]]
     run(check_structures, [b"\xff" * 9 + data + b"\xff" * 9 for data in written] + texts)

@@ -11,6 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
 from . import formats
 
@@ -104,3 +105,33 @@ def tss2(
     private = struct.pack(">H", 200) + bytes(range(200)) if private is None else private
     parts = oid + auth + der(0x02, b"\x40\0\0\x01") + der(0x04, public) + der(0x04, private)
     return der(0x30, parts)
+
+
+def nss_part(secret: bytes, plain: bytes, rounds: int, claim: int | None = None) -> bytes:
+    """PBES2 as NSS has it: the vector is the encoding of a string of 14 bytes, header and all. ``claim`` is
+    the count of rounds that is written."""
+    vector, written = bytes(range(14)), claim or rounds
+    salt = hashlib.sha256(plain).digest()
+    key = hashlib.pbkdf2_hmac("sha256", secret, salt, rounds, 32)
+    encryptor = Cipher(AES(key), modes.CBC(b"\x04\x0e" + vector)).encryptor()
+    padding = 16 - len(plain) % 16
+    hidden = encryptor.update(plain + bytes([padding]) * padding) + encryptor.finalize()
+    count = der(0x02, written.to_bytes(written.bit_length() // 8 + 1, "big"))
+    parameters = der(0x04, salt) + count + b"\x02\x01\x20" + bytes.fromhex("300a06082a864886f70d0209")
+    derivation = der(0x30, bytes.fromhex("06092a864886f70d01050c") + der(0x30, parameters))
+    cipher = der(0x30, bytes.fromhex("060960864801650304012a") + der(0x04, vector))
+    algorithm = der(0x30, bytes.fromhex("06092a864886f70d01050d") + der(0x30, derivation + cipher))
+    return der(0x30, algorithm + der(0x04, hidden))
+
+
+def nss(
+    key: Any, password: str, *, rounds: int = 1, claim: int | None = None, salt: bytes = bytes(range(20))
+) -> bytes:
+    """Rows of a database, not a file: a key on P-256, and what the password is checked by."""
+    secret = hashlib.sha1(salt + password.encode()).digest()
+    numbers = key.private_numbers()
+    public = numbers.public_numbers
+    point = b"\x04" + public.x.to_bytes(32, "big") + public.y.to_bytes(32, "big")
+    part = nss_part(secret, numbers.private_value.to_bytes(32, "big"), rounds)
+    row = b"row" + part + b"\0\0\0\3" + bytes.fromhex("06082a8648ce3d030107") + point
+    return row + bytes(500) + b"password" + salt + nss_part(secret, b"password-check", rounds, claim)

@@ -11,22 +11,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
 from hypothesis import given
 from hypothesis import strategies as st
 
-from immure.keymaterial import bks
 from immure.keymaterial.keystores import COMMON_PASSWORDS
 from immure.keymaterial.structures import PrivateHit, SealedHit
 
 from . import containers, formats, keys
+from .bouncy_castle import Store, write_stores
 from .test_structures import public, scan
 
 needs_keytool = pytest.mark.skipif(
     shutil.which("keytool") is None, reason="NOT TESTED: needs keytool (package default-jre-headless)"
 )
-
-BOUNCY_CASTLE = Path("/usr/share/java/bcprov.jar")
 
 
 @pytest.mark.parametrize("password", COMMON_PASSWORDS)
@@ -82,30 +79,62 @@ def test_bks_that_would_cost_too_much_is_not_tried(rounds: int) -> None:
     assert time.process_time() - began < 0.5
 
 
-@pytest.mark.parametrize("length", [1, 8, 20, 24, 45, 70])
-def test_keys_of_passwords_are_those_of_the_standard(length: int) -> None:
-    """Our own, against another writing of RFC 7292, appendix B.2."""
-    for password in ("", "x", "changeit" * 9):
-        for salt in (b"s", bytes(range(64)), bytes(range(70))):
-            expected = containers.pkcs12_kdf(password, salt, 3, 1, length)
-            assert bks.derived(password, salt, 3, 1, length) == expected
+UBER = "what begins like an UBER key store, which is encrypted as a whole"
+SALT, CIPHERTEXT = random.Random(1).randbytes(20), random.Random(2).randbytes(400)
 
 
-@needs_keytool
-@pytest.mark.skipif(not BOUNCY_CASTLE.exists(), reason="NOT TESTED: needs libbcprov-java")
-@pytest.mark.parametrize(("password", "opens"), [("android", True), ("a8Kd-2ls9", False)])
-@pytest.mark.parametrize("kind", ["BKS", "BKS-V1"])
-def test_stores_that_bouncy_castle_made(tmp_path: Path, kind: str, password: str, opens: bool) -> None:
-    store = tmp_path / "store"
-    command = [
-        "keytool", "-genkeypair", "-alias", "a", "-keyalg", "RSA", "-keysize", "2048", "-dname", "CN=x",
-        "-storetype", kind, "-keystore", str(store), "-storepass", password, "-keypass", password,
-        "-providerclass", "org.bouncycastle.jce.provider.BouncyCastleProvider",
-        "-providerpath", str(BOUNCY_CASTLE), "-J-Dorg.bouncycastle.bks.enable_v1=true",
-    ]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True)
-    hits = [hit for hit in scan(store.read_bytes()) if hit.encoding == "bks"]
-    assert [type(hit) for hit in hits] == [PrivateHit if opens else SealedHit]
+def uber(
+    head: str = "00000001 00000014", salt: bytes = SALT, rounds: int = 1024, body: bytes = CIPHERTEXT
+) -> bytes:
+    return bytes.fromhex(head) + salt + rounds.to_bytes(4, "big") + body
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (uber(), [UBER]),
+        (uber(rounds=2047), [UBER]),
+        (uber(rounds=1023), []),
+        (uber(rounds=2048), []),
+        (uber(rounds=1024 << 8), []),
+        (uber(head="00000002 00000014"), []),
+        (uber(salt=bytes(20)), []),
+        (uber(salt=b"twenty letters, text"), []),
+        (uber(body=b"plain text, and more of it " * 20), []),
+        (uber(body=CIPHERTEXT[:255]), []),
+        (uber(body=CIPHERTEXT[:256]), [UBER]),
+        # stores of BKS, version 1: with certificates only, and one that is cut off
+        (uber(body=b"\1\0\2ab" + CIPHERTEXT), []),
+        (containers.bks(keys.key("RSA-2048"), "x", version=1, chain=0, kind=4)[:900], []),
+    ],
+)
+def test_what_begins_like_uber(made: bytes, expected: list[str]) -> None:
+    hits = [hit for hit in scan(b"abc" + made) if hit.encoding == "uber"]
+    assert [hit.what for hit in hits if isinstance(hit, SealedHit)] == expected
+    assert all((hit.offset, hit.length) == (3, 32) for hit in hits)
+
+
+BOUNCY_STORES = {
+    ("UBER", "changeit"): SealedHit,
+    ("BKS", "android"): PrivateHit,
+    ("BKS", "a8Kd-2ls9"): SealedHit,
+    ("BKS-V1", "android"): PrivateHit,
+    ("BKS-V1", "a8Kd-2ls9"): SealedHit,
+}
+
+
+@pytest.fixture(scope="module")
+def bouncy_stores(tmp_path_factory: pytest.TempPathFactory) -> dict[Store, bytes]:
+    return write_stores(tmp_path_factory.mktemp("bouncy"), [keys.key("P-256")], BOUNCY_STORES)
+
+
+@pytest.mark.parametrize("store", BOUNCY_STORES)
+def test_stores_that_bouncy_castle_made(bouncy_stores: dict[Store, bytes], store: Store) -> None:
+    (hit,) = [
+        hit for hit in scan(b"abc" + bouncy_stores[store]) if hit.encoding == store[0].lower()[:4].rstrip("-")
+    ]
+    assert type(hit) is BOUNCY_STORES[store]
+    assert not isinstance(hit, PrivateHit) or public(hit) == keys.numbers(keys.key("P-256"))
 
 
 @pytest.mark.parametrize("description", ["\0", "Private Key\0"])
@@ -167,18 +196,6 @@ def test_damaged_containers_are_something_or_nothing(made: bytes, data: st.DataO
     patch = data.draw(st.binary(max_size=9))
     for hit in scan(made[:at] + patch + made[at + len(patch) :]):
         assert 0 <= hit.offset < hit.offset + hit.length <= len(made) + 9
-
-
-@pytest.mark.parametrize("rounds", [1, 2048, 10_000])
-def test_pkcs12(rounds: int) -> None:
-    key = keys.key("P-256")
-    for password, opens in (("changeit", True), ("correct horse", False)):
-        how = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(rounds).build(password.encode())
-        made = pkcs12.serialize_key_and_certificates(None, key, None, None, how)
-        began = time.process_time()
-        hits = [hit for hit in scan(made) if isinstance(hit, PrivateHit)]
-        assert time.process_time() - began < 2
-        assert [public(hit) for hit in hits] == [keys.numbers(key)] * opens
 
 
 @needs_keytool

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
-import subprocess
-import time
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import (
@@ -220,29 +216,6 @@ def test_a_jwk_of_which_not_all_quotes_are_escaped_ends_where_it_ends() -> None:
     mixed = quoted.replace(b'\\"kid\\"', b'"kid"')
     (hit,) = scan(b"xyz" + mixed + b'"')
     assert (hit.offset, hit.length, hit.kid) == (3, len(mixed), "a")
-
-
-def test_pkcs12_that_asks_for_too_much_work_is_left() -> None:
-    how = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(300_000).build(b"x")
-    made = pkcs12.serialize_key_and_certificates(None, keys.key("P-256"), None, None, how)
-    began = time.process_time()
-    assert scan(made) == []
-    assert time.process_time() - began < 0.05
-
-
-@pytest.mark.skipif(
-    shutil.which("openssl") is None, reason="NOT TESTED: the openssl program writes the files"
-)
-@pytest.mark.parametrize(
-    "options", [[], ["-nomac", "-keypbe", "NONE", "-certpbe", "NONE"], ["-iter", "10000"]]
-)
-def test_pkcs12_with_an_empty_password_is_opened(options: list[str], tmp_path: Path) -> None:
-    pem = tmp_path / "key.pem"
-    pem.write_bytes(formats.pkcs8_pem(keys.key("P-256")))
-    command = ["openssl", "pkcs12", "-export", "-nocerts", "-inkey", str(pem), "-passout", "pass:", *options]
-    made = subprocess.run(command, capture_output=True, check=True).stdout
-    (hit,) = [hit for hit in scan(b"abc" + made) if hit.encoding == "pkcs12"]
-    assert (public(hit), hit.offset, hit.length) == (keys.numbers(keys.key("P-256")), 3, len(made))
 
 
 def test_an_encrypted_openssh_key_names_its_public_half() -> None:

@@ -2,19 +2,19 @@
 
 Source: ``BcKeyStoreSpi`` of Bouncy Castle describes the layout; a key is sealed with triple DES under what
 RFC 7292, appendix B, makes of the password. The UBER store of the same provider is encrypted as a whole
-(Twofish): nothing tells that it is one, and it is not read.
+(Twofish): :func:`reads_like_uber` tells one by its head, and nobody reads it.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from immure.errors import KeyFormatError
 from immure.keymaterial.asn1 import read_pkcs8
 from immure.keymaterial.der import Der
-from immure.keymaterial.keystores import COMMON_PASSWORDS, DataInput
+from immure.keymaterial.derivation import IV_ID, KEY_ID, derived
+from immure.keymaterial.keystores import COMMON_PASSWORDS, DataInput, StoreKey
 from immure.keymaterial.private import PrivateKey
 
 #: What a store of each version begins with: the version, and that its salt has twenty bytes.
@@ -23,22 +23,18 @@ _CERTIFICATE, _KEY, _SECRET, _SEALED = 1, 2, 3, 4
 _PRIVATE: Final = 0
 _MAX_ENTRIES: Final = 1024
 _BLOCK: Final = 8
+#: Bytes before the ciphertext of an UBER store, and how many of it are looked at: a store with a key has
+#: more. Some 162 of random ones are different, and some 19 of a salt; fewer than is asked for are of one
+#: salt in 50 million.
+UBER_HEAD: Final = 32
+_UBER_LOOK: Final = 256
 #: Rounds of key derivation that one entry may ask for, and hashes that a store may cost (some 100 ms).
 _MAX_ROUNDS: Final = 20_000
 _MOST_WORK: Final = 300_000
-_KEY_ID, _IV_ID = 1, 2
 _HASH, _HASH_BLOCK = 20, 64
 
 
-class BksKey(NamedTuple):
-    """A private key of a store, None if no common password opens it, and the bounds of its entry."""
-
-    private: PrivateKey | None
-    start: int
-    end: int
-
-
-def read_bks(data: bytes, at: int = 0) -> Iterator[BksKey]:
+def read_bks(data: bytes, at: int = 0) -> Iterator[StoreKey]:
     """The private keys of a BKS store. Keys that are not private are left out.
 
     Raises:
@@ -61,14 +57,30 @@ def read_bks(data: bytes, at: int = 0) -> Iterator[BksKey]:
         elif kind == _KEY:
             private = _plain_key(reader)
             if private is not None:
-                yield BksKey(private, start, reader.at)
+                yield StoreKey(private, start, reader.at)
         elif kind in (_SECRET, _SEALED):
             sealed = reader.take(reader.uint(4))
             if kind == _SEALED:
                 private, work = _open(sealed, work)
-                yield BksKey(private, start, reader.at)
+                yield StoreKey(private, start, reader.at)
         else:
             raise KeyFormatError("BKS entry of an unknown kind")
+
+
+def reads_like_uber(data: bytes, at: int = 0) -> bool:
+    """Whether an UBER store may begin here: version 1, twenty bytes of salt, 1,024 to 2,047 rounds (Bouncy
+    Castle draws ten bits of them), and a ciphertext. Salt and ciphertext look random, and no entry of a BKS
+    store of version 1 follows, which begins in the same way.
+
+    86 bits are fixed: 64 of version and length, 22 of the rounds. So of random bytes, one place in 2^86
+    reads so. Nothing but its head tells it from another format that begins with these numbers, a hash of
+    twenty bytes and something that is encrypted or compressed.
+    """
+    head, body = data[at : at + UBER_HEAD], data[at + UBER_HEAD : at + UBER_HEAD + _UBER_LOOK]
+    if head[:8] != HEADS[0] or len(body) < _UBER_LOOK or not 1024 <= int.from_bytes(head[28:], "big") < 2048:
+        return False
+    is_entry = body[0] <= _SEALED and body[1] == 0
+    return not is_entry and len(set(head[8:28])) >= 13 and len(set(body)) >= 120
 
 
 def _skip_certificate(reader: DataInput) -> None:
@@ -115,35 +127,11 @@ def _unsealed(hidden: bytes, password: str, salt: bytes, rounds: int) -> bytes |
     from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
     # of another password nothing looks right, which the last block tells: that needs no vector
-    secret = TripleDES(derived(password, salt, rounds, _KEY_ID, 24))
+    secret = TripleDES(derived("sha1", password or None, salt, rounds, KEY_ID, 24))
     before = hidden[-2 * _BLOCK : -_BLOCK] or bytes(_BLOCK)
     last = Cipher(secret, modes.CBC(before)).decryptor().update(hidden[-_BLOCK:])
     count = last[-1]
     if len(hidden) > _BLOCK and not (1 <= count <= _BLOCK and last.endswith(bytes([count]) * count)):
         return None
-    vector = derived(password, salt, rounds, _IV_ID, _BLOCK)
+    vector = derived("sha1", password or None, salt, rounds, IV_ID, _BLOCK)
     return Cipher(secret, modes.CBC(vector)).decryptor().update(hidden)
-
-
-def derived(password: str, salt: bytes, rounds: int, purpose: int, length: int) -> bytes:
-    """Key material of a password (RFC 7292, appendix B.2, with SHA-1)."""
-    text = (password + "\0").encode("utf-16-be") if password else b""
-    blocks = bytearray(_filled(salt) + _filled(text))
-    result = b""
-    while True:
-        digest = hashlib.sha1(bytes([purpose]) * _HASH_BLOCK + blocks, usedforsecurity=False).digest()
-        for _ in range(rounds - 1):
-            digest = hashlib.sha1(digest, usedforsecurity=False).digest()
-        result += digest
-        if len(result) >= length:
-            return result[:length]
-        more = int.from_bytes(_filled(digest), "big") + 1
-        for at in range(0, len(blocks), _HASH_BLOCK):
-            total = int.from_bytes(blocks[at : at + _HASH_BLOCK], "big") + more
-            blocks[at : at + _HASH_BLOCK] = (total % (1 << 8 * _HASH_BLOCK)).to_bytes(_HASH_BLOCK, "big")
-
-
-def _filled(data: bytes) -> bytes:
-    """Repeated until the last block of the hash is full."""
-    length = -(-len(data) // _HASH_BLOCK) * _HASH_BLOCK
-    return (data * (length // max(len(data), 1) + 1))[:length]

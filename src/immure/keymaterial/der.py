@@ -127,13 +127,17 @@ class Der:
             raise KeyFormatError("unexpected data at the end of a DER value")
 
 
+def header(tag: int, length: int) -> bytes:
+    """What stands before so many bytes of content."""
+    if length < 0x80:
+        return bytes((tag, length))
+    size = (length.bit_length() + 7) // 8
+    return bytes((tag, 0x80 | size)) + length.to_bytes(size, "big")
+
+
 def encode(tag: int, content: bytes) -> bytes:
     """One DER value."""
-    length = len(content)
-    if length < 0x80:
-        return bytes((tag, length)) + content
-    size = (length.bit_length() + 7) // 8
-    return bytes((tag, 0x80 | size)) + length.to_bytes(size, "big") + content
+    return header(tag, len(content)) + content
 
 
 def integer(value: int) -> bytes:

@@ -9,6 +9,7 @@ from immure.keymaterial import age, openssh, pgp
 from immure.keymaterial.bks import HEADS
 from immure.keymaterial.cng import ECC_MAGICS
 from immure.keymaterial.keystores import JKS_MAGIC
+from immure.keymaterial.nss import PBES2
 from immure.keymaterial.pem import is_key_head
 from immure.keymaterial.sealed import DPAPI_CIPHERS, DPAPI_HEAD, KEYCHAIN_HEAD, TPM_OID
 from immure.keymaterial.structures import blobs, der_keys, pgp_keys, stores, text_keys
@@ -46,6 +47,7 @@ _TABLE: tuple[tuple[str, bytes, Parser], ...] = (
     ("jks", JKS_MAGIC, stores.jks_at),
     *((f"bks-{version}", head, stores.bks_at) for version, head in enumerate(HEADS, 1)),
     ("pkcs12", _OID + b"\x07\x01", stores.pkcs12_at),
+    ("nss", PBES2, stores.nss_at),
     ("dpapi", DPAPI_HEAD[:16], stores.dpapi_at),
     *((f"dpapi-{number}", cipher, stores.dpapi_cipher_at) for number, cipher in enumerate(DPAPI_CIPHERS)),
     ("keychain", KEYCHAIN_HEAD, stores.keychain_at),

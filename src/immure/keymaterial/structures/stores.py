@@ -6,20 +6,29 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from immure.errors import KeyFormatError
-from immure.keymaterial.bks import BksKey, read_bks
-from immure.keymaterial.keystores import StoreKey, read_jks, read_pkcs12
+from immure.keymaterial.bks import UBER_HEAD, read_bks, reads_like_uber
+from immure.keymaterial.der import SEQUENCE
+from immure.keymaterial.keystores import StoreKey, read_jks
+from immure.keymaterial.nss import NAME, read_database, read_keys
 from immure.keymaterial.pem import decode_body
+from immure.keymaterial.pkcs12 import read_pkcs12
 from immure.keymaterial.sealed import DPAPI_HEAD, Sealed, read_dpapi, read_keychain, read_tpm_key
 from immure.keymaterial.structures.hits import REACH, Buffer, Hit, PrivateHit, SealedHit, window
 
 TSS2_HEAD = b"-----BEGIN TSS2 PRIVATE KEY-----"
 _TSS2_END = b"-----END TSS2 PRIVATE KEY-----"
-_P12_BACK = 24
+_NSS = "key database of NSS"
+#: bytes before the identifier of PBES2 in which the name of the row stands: it, a salt and two headers
+_NSS_BACK = 64
+_UBER = "what begins like an UBER key store, which is encrypted as a whole"
+#: version of a PKCS#12 file and the SEQUENCE behind it
+_P12_VERSION = b"\x02\x01\x03\x30"
+#: bytes of a header of BER at most: lengths of 64 bits
+_P12_HEADER = 10
 #: bytes of the longest head of a DPAPI blob, with its description
 _DPAPI_BACK = 1024
 #: what the words on a store begin with
 _NAMES = {"jks": "JKS key store", "bks": "BKS key store", "pkcs12": "PKCS#12 file"}
-_CLOSED = "none of the common passwords opens it"
 
 
 def jks_at(buffer: Buffer, at: int) -> Sequence[Hit]:
@@ -31,39 +40,48 @@ def jks_at(buffer: Buffer, at: int) -> Sequence[Hit]:
 
 def bks_at(buffer: Buffer, at: int) -> Sequence[Hit]:
     """Version and length of the salt: a key store of Bouncy Castle."""
-    return _entries("bks", at, read_bks(window(buffer, at, at + REACH)))
+    data = window(buffer, at, at + REACH)
+    found = _entries("bks", at, read_bks(data))
+    if not found and reads_like_uber(data):
+        return (SealedHit(at, UBER_HEAD, "uber", _UBER),)
+    return found
 
 
-def _entries(encoding: str, at: int, keys: Iterable[StoreKey | BksKey]) -> Sequence[Hit]:
-    found: list[StoreKey | BksKey] = []
+def _entries(encoding: str, at: int, keys: Iterable[StoreKey]) -> Sequence[Hit]:
+    found: list[StoreKey] = []
     with suppress(KeyFormatError):  # cut off: what was read before that counts
         found.extend(keys)
     return [_hit(encoding, at, key) for key in found]
 
 
-def _hit(encoding: str, at: int, key: StoreKey | BksKey) -> Hit:
+def _hit(encoding: str, at: int, key: StoreKey) -> Hit:
     start, length = at + key.start, key.end - key.start
     if key.private is None:
-        return SealedHit(start, length, encoding, f"{_NAMES[encoding]}: {_CLOSED}")
+        return SealedHit(start, length, encoding, f"{_NAMES[encoding]}: {key.reason}")
     return PrivateHit(key.private, start, length, encoding)
 
 
 def pkcs12_at(buffer: Buffer, at: int) -> Sequence[Hit]:
-    """The identifier of PKCS#7 data: in a PKCS#12 file it stands right behind the head."""
-    begin = max(0, at - _P12_BACK)
+    """The identifier of PKCS#7 data: in a PKCS#12 file it stands behind version and two headers, in DER or
+    BER."""
+    begin = max(0, at - 2 * _P12_HEADER - 3)
     head = window(buffer, begin, at)
-    version = head.rfind(b"\x02\x01\x03\x30")
+    version = head.rfind(_P12_VERSION)
     if version < 0:
         return ()
-    for size in (4, 3, 2):
+    for size in range(2, _P12_HEADER + 1):
         start = version - size
-        if start >= 0 and head[start] == 0x30:
-            try:
-                found = read_pkcs12(window(buffer, begin + start, begin + start + REACH))
-            except KeyFormatError:
-                continue
-            return (_hit("pkcs12", begin + start, found),)
+        if start >= 0 and head[start] == SEQUENCE and _is_length(head[start + 1 : version]):
+            place = begin + start
+            found = _entries("pkcs12", place, read_pkcs12(window(buffer, place, place + REACH)))
+            if found:
+                return found
     return ()
+
+
+def _is_length(field: bytes) -> bool:
+    """Whether these bytes are the length of a value, in DER or BER."""
+    return field[0] == 0x80 + len(field) - 1 if len(field) > 1 else field[0] <= 0x80
 
 
 def dpapi_at(buffer: Buffer, at: int) -> Sequence[Hit]:
@@ -90,6 +108,25 @@ def tpm_key_at(buffer: Buffer, at: int) -> Sequence[Hit]:
             with suppress(KeyFormatError):
                 return _sealed("tss2", at - size, read_tpm_key, window(buffer, at - size, at + REACH))
     return ()
+
+
+def nss_at(buffer: Buffer, at: int) -> Sequence[Hit]:
+    """The identifier of PBES2: in the row that a key database of NSS checks its password by, its keys are
+    looked for on either side."""
+    begin = max(0, at - _NSS_BACK)
+    if NAME not in window(buffer, begin, at):
+        return ()
+    begin = max(0, at - REACH)
+    data = window(buffer, begin, at + REACH)
+    database = read_database(data, at - begin)
+    length = database.end - database.start
+    if database.secret is None:
+        return (SealedHit(begin + database.start, length, "nss", f"{_NSS}: {database.reason}"),)
+    hits = [
+        PrivateHit(key.private, begin + key.start, key.end - key.start, "nss")
+        for key in read_keys(data, database.secret)
+    ]
+    return hits or (SealedHit(begin + database.start, length, "nss", f"{_NSS}: a common password opens it"),)
 
 
 def is_tss2(text: bytes) -> bool:
