@@ -5,9 +5,9 @@ narrowest search still finds every key.
 
 Quick mode narrows its search by what it counts in an image, and the drill's images are small: so its budgets
 are set to nothing here, and it has to use the narrowest tiers on all of them, once that of images with few
-candidates for scalars (``edges``) and once that of images with many (``starts``). Nothing is harvested, and
-no encoded key is parsed: only the arithmetic counts. Each image is made anew, with keys made anew. Where a
-key is not found, the image is searched exhaustively as well: if that finds nothing either, it is not there.
+candidates for scalars (``edges``) and once that of images with many (``starts``). Nothing is harvested.
+Encoded keys are parsed, as always: that is not narrowed. Each image is made anew, with keys made anew. Where
+a key is not found, the image is searched exhaustively as well: if that finds nothing either, it is not there.
 Images of the same programs that only verify are searched, too, and there is nothing to find in them. Writes
 ``results/edge_rule.json``.
 """
@@ -35,7 +35,7 @@ from immure.scanning import plan
 
 #: What is allowed to each family of searches, and how many candidates for scalars are many.
 NARROW: Final = {"edges": (0, 1 << 62), "starts": (0, -1)}
-ARITHMETIC: Final = ("rsa", "montgomery", "ec")
+DETECTORS: Final = ("rsa", "montgomery", "ec", "structure")
 
 
 @contextmanager
@@ -54,10 +54,11 @@ def narrowed(tier: str) -> Iterator[None]:
 
 def found(image: Image, jwks: Path, mode: Any) -> set[str]:
     """The kinds of the keys that a scan of the image finds."""
-    options = ScanOptions(mode=mode, detectors=ARITHMETIC, harvest=False)
+    options = ScanOptions(mode=mode, detectors=DETECTORS, harvest=False)
     report = scan_report(image.path, keys=load_keys(str(jwks)), options=options)
     kinds = {key.kid: key.kind for key in image.keys}
-    return {kinds[str(finding.key.origin.kid)] for finding in report.findings}
+    found_kids = {str(finding.key.origin.kid) for finding in report.findings}
+    return {kind for kid, kind in kinds.items() if kid in found_kids}
 
 
 def look(image: Image, scratch: Path) -> dict[str, Any]:

@@ -186,15 +186,15 @@ def test_what_quick_mode_leaves_out_is_decided_for_the_whole_image(
 ) -> None:
     """No range alone is over the budgets that all of them together are over. Without harvest and structures
     the windows are only sampled."""
-    from immure.scanning import image_scan, texts
+    from immure.scanning import image_survey, texts
     from immure.scanning.plan import BUDGETS
 
     for family in BUDGETS:
         monkeypatch.setitem(BUDGETS, family, budget)
     monkeypatch.setattr(texts, "EVERYWHERE_BYTES", 64)
-    monkeypatch.setattr(image_scan, "SAMPLED_FROM", 64 * KIB)
-    monkeypatch.setattr(image_scan, "SAMPLE_BYTES", 16 * KIB)
-    monkeypatch.setattr(image_scan, "SAMPLED_OF", 2)
+    monkeypatch.setattr(image_survey, "SAMPLED_FROM", 64 * KIB)
+    monkeypatch.setattr(image_survey, "SAMPLE_BYTES", 16 * KIB)
+    monkeypatch.setattr(image_survey, "SAMPLED_OF", 2)
     memory = filler("ordinary", SIZE, seed=3)
     plant(memory, 3 * SPLIT - 32, forms("RSA-1024")["p", "le64"])
     detectors = ("rsa", "ec", "structure") if harvest else ("rsa",)
