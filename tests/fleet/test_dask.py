@@ -190,6 +190,22 @@ def test_poison_is_quarantined_and_a_worker_that_joins_takes_part(
     assert not report.scan.complete
 
 
+def test_workers_are_not_lost_because_the_client_has_heard_of_none(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every few seconds it asks the scheduler for no workers, and remembers that answer as the latest."""
+    client = engine._client  # type: ignore[attr-defined]
+
+    async def ask(n_workers: int = 0) -> None:
+        client._scheduler_identity = {"workers": {}}
+
+    monkeypatch.setattr(client, "_update_scheduler_info", ask)
+    report = scanned(engine, images(tmp_path / "top", "a", "b"))
+    totals = report.account.totals()
+    assert (totals["workers_seen"], totals["workers_lost"]) == (2, 0)
+    assert totals["attempts"] == totals["ranges"]
+
+
 def test_a_worker_that_stands_still_is_overtaken_and_its_answer_discarded(
     engine: Engine, tmp_path: Path
 ) -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from immure.errors import LimitError
 from immure.scanning import scanner
+from immure.scanning.options import ScanOptions
 from immure.watching import batch, watch
 from immure.watching.errors import StateError
+from immure.watching.question import ask
 from immure.watching.state import State
 
 from .making import Made, look, places, write_tree
@@ -70,4 +72,4 @@ def test_a_database_that_is_gone_is_an_error_of_the_state(tmp_path: Path) -> Non
     state = State(tmp_path / "state")
     state.close()
     with pytest.raises(StateError, match="cannot be used"):
-        state.sightings("t")
+        state.sightings("t", ask([], ScanOptions()))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from immure.watching.sources import git as git_source
 from immure.watching.sources import git_process
 from immure.watching.sources.git import Git
 from immure.watching.sources.staged import Staged
@@ -212,6 +213,25 @@ def test_a_large_blob_is_streamed(repository: Path, key: Made) -> None:
     assert result.complete
 
 
+def test_a_tree_with_endless_paths_costs_the_paths_only(
+    repository: Path, key: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blob = git(repository, "hash-object", "-w", "--stdin", data=key.pem).strip()
+    tree = git(repository, "mktree", data=f"100644 blob {blob}\tk\n".encode()).strip()
+    for _ in range(2):
+        lines = "".join(f"040000 tree {tree}\td{number}\n" for number in range(10))
+        tree = git(repository, "mktree", data=lines.encode()).strip()
+    git(repository, "update-ref", "refs/heads/main", git(repository, "commit-tree", tree, "-m", "x").strip())
+    asked: list[bytes] = []
+    line = git_process.Process.line
+    monkeypatch.setattr(
+        git_process.Process, "line", lambda self, end=b"\n": asked.append(end) or line(self, end)
+    )
+    monkeypatch.setattr(git_source, "_MOST_ANSWERS", 7)
+    assert set(places(look(repository))) == {key.name}
+    assert asked.count(b"\0") < 20
+
+
 def test_staged_changes_only(repository: Path, key: Made, other: Made) -> None:
     commit(repository, {"old": other.pem, "a": b"text"})
     write_tree(repository, {"new key": key.pem, "a": b"changed", "untracked": other.pem})
@@ -226,3 +246,10 @@ def test_the_first_commit_of_all(repository: Path, key: Made) -> None:
     write_tree(repository, {"k": key.pem})
     git(repository, "add", "-A")
     assert places(look(Staged(str(repository)))) == {key.name: {"k"}}
+
+
+def test_a_commit_that_only_deletes_brings_nothing_and_is_searched(repository: Path, key: Made) -> None:
+    commit(repository, {"k": key.pem, "a": b"text"})
+    git(repository, "rm", "-q", "k")
+    result = look(Staged(str(repository)))
+    assert (result.runs[0].items, result.complete, result.findings) == (0, True, [])

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
 import zstandard
 
+from immure.dumps.limits import Limits
+from immure.watching.sources import images
 from immure.watching.sources.images import Archive
 from immure.watching.sources.layers import hides, read_images
 from immure.watching.state import State
@@ -153,3 +157,43 @@ def test_an_archive_that_is_cut_off(tmp_path: Path, key: Made) -> None:
     result = look(tmp_path)
     assert list(places(result)) == [key.name]
     assert not result.complete
+
+
+def test_every_member_of_an_archive_is_searched_though_another_has_its_name(
+    tmp_path: Path, key: Made, other: Made
+) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, data in (("manifest.json", b"[]"), ("k", key.pem), ("k", other.pem), ("k", b"text")):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    write_tree(tmp_path, {"image.tar": out.getvalue()})
+    state = State(tmp_path.parent / f"{tmp_path.name}.state")
+    for scanned in (4, 0):
+        result = look(tmp_path, state=state)
+        assert set(places(result)) == {key.name, other.name}
+        assert result.complete
+        assert result.runs[0].scanned == scanned
+
+
+def test_members_beyond_the_limit_are_told(
+    tmp_path: Path, key: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tree(tmp_path, {"image.tar": tar_of({"manifest.json": b"[]", "a": b"text", "k": key.pem})})
+    monkeypatch.setattr(images, "LIMITS", Limits(max_members=2))
+    result = look(tmp_path)
+    assert not result.findings
+    assert [trouble.reason for trouble in result.runs[0].troubles] == [
+        "holds more than 2 members: the rest is not searched"
+    ]
+
+
+def test_files_that_are_not_where_blobs_belong_are_searched(tmp_path: Path, key: Made) -> None:
+    files = {
+        "blobs/note": key.pem,
+        "blobs/sha256/deep/er/k": b"x" + key.pem,
+        "blobs/sha256/k": b"y" + key.pem,
+    }
+    write_tree(tmp_path, {"oci-layout": b"{}", "index.json": b"{}", **files})
+    assert places(look(tmp_path)) == {key.name: set(files)}

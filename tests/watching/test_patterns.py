@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from immure.watching import patterns
 from immure.watching.errors import RulesError
 from immure.watching.patterns import PatternRules, read_rules
 from immure.watching.question import TextRules, ask
+from immure.watching.report.sarif import to_sarif
+from immure.watching.report.terminal import write_terminal
+from immure.watching.report.words import verdict_words
 from immure.watching.result import Gathering, Result
 from immure.watching.rules.judging import Rules
 from immure.watching.sources.opening import open_source
@@ -126,3 +130,33 @@ def test_a_rule_that_takes_too_long_leaves_a_gap(
     result = look_with(tmp_path / "t", rules)
     assert not result.complete
     assert "took more than" in result.runs[0].troubles[0].reason
+
+
+def test_matches_of_rules_that_were_mended_or_withdrawn_are_forgotten(
+    tmp_path: Path, rules: PatternRules
+) -> None:
+    write_tree(tmp_path / "t", {"a": EXAMPLE})
+    state = State(tmp_path / "state")
+    write_tree(tmp_path, {"rules/own.yar": RULE.replace("{16}", "{40}").encode()})
+    mended = read_rules([tmp_path / "rules"])
+    found = [
+        (bool(result.findings), len(result.gone), result.runs[0].scanned)
+        for result in (look_with(tmp_path / "t", asked, state) for asked in (rules, mended, None, rules))
+    ]
+    assert found == [(True, 0, 1), (False, 0, 1), (False, 0, 0), (True, 0, 0)]
+
+
+def test_a_match_is_called_no_key(tmp_path: Path, rules: PatternRules, key: Made) -> None:
+    write_tree(tmp_path / "t", {"a": EXAMPLE})
+    result = look_with(tmp_path / "t", rules)
+    assert verdict_words(result) == "1 rule that matches at 1 place"
+    stream = io.StringIO()
+    write_terminal(result, stream)
+    assert "0 keys named, rules asked" in stream.getvalue()
+    assert "proof" not in stream.getvalue()
+    write_tree(tmp_path / "t", {"b": key.pem})
+    result = look_with(tmp_path / "t", rules)
+    assert verdict_words(result) == "1 private key and 1 rule that matches at 2 places"
+    by_id = {one["ruleId"]: one for one in to_sarif(result)["runs"][0]["results"]}
+    assert set(by_id) == {"immure/rule-match", "immure/unnamed-key"}
+    assert "Proof" not in by_id["immure/rule-match"]["message"]["text"]

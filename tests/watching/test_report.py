@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
 
+from immure.watching.finding import HitKind, KnownKey
 from immure.watching.report.json import read_schema, write_json
-from immure.watching.report.sarif import write_sarif
+from immure.watching.report.sarif import RULES, write_sarif
 from immure.watching.report.terminal import write_terminal
+from immure.watching.report.words import half_words
 from immure.watching.result import Result
 from immure.watching.rules.baseline import name_of
 from immure.watching.rules.judging import Rules
@@ -98,7 +101,7 @@ def test_sarif_conforms(result: Result) -> None:
 def test_terminal(result: Result) -> None:
     text = written(write_terminal, result)
     for words in ("in  conf/a.pem, line 3", "owned by @ops", "suppressed until", "in the baseline",
-                  "Gone since the last run", "expired on", "broken.zip: ",
+                  "Gone since the last run", ": the suppression in elsewhere/ (", "broken.zip: ",
                   "not everything was searched"):  # fmt: skip
         assert words in text
     brief = written(write_terminal, result, brief=True)
@@ -111,3 +114,30 @@ def test_no_report_holds_a_byte_of_a_key(result: Result, key: Made, other: Made)
         body = made.pem.splitlines()[1].decode()
         assert not any(body[10:30] in text or made.seed.hex()[:16] in text for text in texts)
     assert repr(result).find(key.pem.splitlines()[1].decode()) < 0
+
+
+def test_sarif_has_a_rule_for_every_kind_of_finding_and_calls_no_guess_a_proof(result: Result) -> None:
+    kinds = {kind for part in get_args(HitKind) for kind in get_args(part) or (part,)}
+    assert set(RULES) == kinds
+    log = json.loads(written(write_sarif, result))
+    rules = {rule["id"]: rule for rule in log["runs"][0]["tool"]["driver"]["rules"]}
+    assert len(rules) == len(kinds) + 1
+    for kind, rule in RULES.items():
+        words = json.dumps(rules[rule.id])
+        assert ("not proved" in words) == (kind == "rule")
+        assert rules[rule.id]["properties"]["precision"] == ("medium" if kind == "rule" else "very-high")
+
+
+@pytest.mark.parametrize("kind", sorted(RULES))
+def test_sarif_of_every_kind_conforms(result: Result, kind: HitKind) -> None:
+    findings = [
+        replace(one, sightings=tuple(replace(at, hit=replace(at.hit, kind=kind)) for at in one.sightings))
+        for one in result.findings
+    ]
+    log = json.loads(written(write_sarif, replace(result, findings=findings, gone=[])))
+    jsonschema.Draft4Validator(json.loads(SARIF.read_text(encoding="utf-8"))).validate(log)
+    assert {one["ruleId"] for one in log["runs"][0]["results"]} == {RULES[kind].id}
+
+
+def test_a_secret_without_a_public_half_has_no_private_half() -> None:
+    assert half_words(KnownKey("x" * 43, "password", "oct", "db")) == 'password "db"'

@@ -249,20 +249,22 @@ def _run(command: _Command, state: State, rules: Rules, question: Question, step
 
     gathering, began = Gathering(state, question, rules), now()
     with steps.working(), ExitStack() as stack:
-        opened = [stack.enter_context(closing(source)) for source in _open(command)]
+        opened = [stack.enter_context(closing(source)) for source in _open(command, state)]
         for source in opened:
             gathering.runs.append(Watch(state, question, progress=steps).run(source))
     return gathering.result(began, now())
 
 
-def _open(command: _Command) -> list[Source]:
+def _open(command: _Command, state: State) -> list[Source]:
     """All sources; without one of them the watch would not be the one that was asked for."""
     from immure.watching.errors import SourceError
     from immure.watching.sources.opening import open_source
     from immure.watching.sources.staged import Staged
 
     try:
-        return [Staged()] if command.staged else [open_source(target) for target in command.targets]
+        if command.staged:
+            return [Staged()]
+        return [open_source(target, leave_out=state.files) for target in command.targets]
     except SourceError as error:
         raise UsageError(str(error)) from error
 

@@ -12,10 +12,10 @@ from immure.scanning.finding import Finding, FindingKind
 #: Occurrences that are kept of one key in one image; how many there are is kept too.
 MOST_OCCURRENCES: Final = 20
 
+#: Why something was looked for; ``rule``: a rule about how bytes look matches.
+HitKind = FindingKind | Literal["rule"]
 #: ``open``: it counts. ``suppressed``: a rule with a reason says that it does not, until a day. ``baseline``:
 #: it was known when the baseline was written.
-#: Why something was looked for; ``rule``: a YARA rule of the user matches.
-HitKind = FindingKind | Literal["rule"]
 Standing = Literal["open", "suppressed", "baseline"]
 
 
@@ -64,6 +64,7 @@ class Hit:
         kind, proof: as in :class:`~immure.scanning.finding.Finding`.
         whole: whether at least one number is there whole.
         count: occurrences; ``spots`` are the first of them.
+        asker: names the rules that match; empty for what is proved.
     """
 
     key: KnownKey
@@ -73,6 +74,7 @@ class Hit:
     whole: bool
     count: int
     spots: tuple[Spot, ...]
+    asker: str = ""
 
 
 def hit_of(finding: Finding, inside: str, base: int = 0, data: bytes | bytearray = b"") -> Hit:

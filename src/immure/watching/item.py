@@ -70,10 +70,12 @@ class Source(ABC):
     Attributes:
         kind: names the class in reports.
         name: names the target in state and reports: an absolute path, or a URL.
+        may_be_empty: whether it is no sign of a mistake if there is nothing in it.
         covers: directories, as absolute paths, whose files are all among the items in another form.
     """
 
     kind: ClassVar[str]
+    may_be_empty: ClassVar[bool] = False
     name: str
     covers: frozenset[str] = frozenset()
 

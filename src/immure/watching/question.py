@@ -56,6 +56,11 @@ class Question:
         )
 
     @cached_property
+    def sought(self) -> int:
+        """How many keys and secrets are looked for by name; rules are neither."""
+        return len(self.names) - len(self.rules)
+
+    @cached_property
     def manner(self) -> str:
         """Names how it is looked for: 32 hexadecimal digits."""
         return _manner(self.options, self.options.mode)

@@ -70,7 +70,7 @@ class Gathering:
         present: list[Sighting] = []
         gone: list[Sighting] = []
         for run in self.runs:
-            for sighting in self.state.sightings(run.target):
+            for sighting in self.state.sightings(run.target, self.question):
                 if sighting.gone is None:
                     present.append(sighting)
                 elif sighting.gone >= began:

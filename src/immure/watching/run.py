@@ -23,6 +23,7 @@ class Run:
         bytes: that were scanned, of items as they are, not of what came out of them.
         troubles: the first of what was not searched; ``gaps`` is how many there are.
         whole: whether the target was gone through to its end.
+        may_be_empty: whether it counts as searched if there is nothing in it.
     """
 
     target: str
@@ -34,11 +35,12 @@ class Run:
     troubles: list[Trouble] = field(default_factory=list)
     gaps: int = 0
     whole: bool = False
+    may_be_empty: bool = False
 
     @property
     def complete(self) -> bool:
         """Whether all of it was searched, now or before, and there was something to search."""
-        return self.whole and not self.gaps and self.items > 0
+        return self.whole and not self.gaps and (self.items > 0 or self.may_be_empty)
 
     def trouble(self, trouble: Trouble) -> None:
         """Count something that was not searched."""

@@ -24,7 +24,7 @@ from immure.watching.errors import StateError
 from immure.watching.finding import Hit, Sighting
 from immure.watching.item import Spotted, Trouble, Whereabouts
 from immure.watching.question import Question
-from immure.watching.state_layout import APPLICATION_ID, CREATE, LAYOUT
+from immure.watching.state_layout import APPLICATION_ID, CREATE, LAYOUT, UPGRADES
 from immure.watching.state_rows import HIT, SIGHT, SIGHTINGS, is_under, sighting_of, text_for
 
 #: Seconds to wait for another writer.
@@ -68,7 +68,7 @@ class State:
             with self._explained():
                 self._database = open_database(
                     self.path,
-                    Layout(APPLICATION_ID, LAYOUT, CREATE),
+                    Layout(APPLICATION_ID, LAYOUT, CREATE, UPGRADES),
                     patience=PATIENCE,
                     synchronous="NORMAL",
                     pragmas=("cell_size_check=ON",),
@@ -78,6 +78,10 @@ class State:
             if error.layout is not None:
                 words = f"has layout {error.layout}, this program knows {LAYOUT}"
             raise StateError(words, path=self.path) from error
+        #: Absolute paths of what this is kept in.
+        self.files = tuple(
+            os.path.realpath(self.path) + end for end in ("", "-wal", "-shm") if path is not None
+        )
         self._asked: dict[str, tuple[str, frozenset[str]]] = {}
 
     def missing(self, content: str, question: Question) -> frozenset[str] | None:
@@ -120,9 +124,9 @@ class State:
             ).fetchall()
         return [Trouble(*row) for row in dict.fromkeys(rows)]
 
-    def record(self, seen: Iterable[Seen], moment: datetime) -> None:
-        """Keep all of these, or none. ``moment`` is the beginning of the run."""
-        now = to_rfc3339(moment)
+    def record(self, seen: Iterable[Seen], moment: datetime, question: Question) -> None:
+        """Keep all of these, or none. ``moment`` is the beginning of the run, ``question`` what it asks."""
+        now, asked = to_rfc3339(moment), _askers(question)
         with self._explained(), transaction(self._database):
             for one in seen:
                 if one.question is not None:
@@ -132,7 +136,7 @@ class State:
                         "INSERT OR REPLACE INTO stamps VALUES (?, ?, ?, ?, ?)",
                         (one.target, one.place, one.stamp, one.content, now),
                     )
-                self._database.execute(SIGHT, (one.target, one.place, now, now, one.content))
+                self._database.execute(SIGHT, (one.target, one.place, now, now, one.content, asked))
 
     def _record_scan(self, one: Seen, question: Question, now: str) -> None:
         version = question.version
@@ -167,10 +171,11 @@ class State:
             " kid = ifnull(excluded.kid, kid), issuer = ifnull(excluded.issuer, issuer)",
             (key.thumbprint, key.label, key.kty, key.kid, key.issuer),
         )
+        found = (hit.proof, hit.whole, hit.count)
         spots = json.dumps([asdict(spot) for spot in hit.spots])
         self._database.execute(
             HIT,
-            (content, key.thumbprint, text_for(hit.inside), hit.kind, hit.proof, hit.whole, hit.count, spots),
+            (content, key.thumbprint, text_for(hit.inside), hit.kind, *found, spots, hit.asker),
         )
 
     def unplaced(self, target: str) -> list[Spotted]:
@@ -200,17 +205,20 @@ class State:
             ).fetchall()
             gone = [place for (place,) in rows if not is_under(place, troubled)]
             self._database.executemany(
-                "UPDATE sightings SET gone = ? WHERE target = ? AND place = ? AND last_seen < ?",
+                "UPDATE sightings SET gone = ?"
+                " WHERE target = ? AND place = ? AND last_seen < ? AND gone IS NULL",
                 ((to_rfc3339(moment), target, place, to_rfc3339(began)) for place in gone),
             )
             self._database.execute(
                 "DELETE FROM stamps WHERE target = ? AND seen < ?", (target, to_rfc3339(began))
             )
 
-    def sightings(self, target: str) -> list[Sighting]:
-        """Every key at every place of a target, by key and place."""
+    def sightings(self, target: str, question: Question) -> list[Sighting]:
+        """Every key at every place of a target, by key and place; of matches those of rules that are
+        asked."""
         with self._explained():
-            return [sighting_of(row) for row in self._database.execute(SIGHTINGS, (target,))]
+            rows = self._database.execute(SIGHTINGS, (target, _askers(question)))
+            return [sighting_of(row) for row in rows]
 
     def close(self) -> None:
         """Close the database. Idempotent."""
@@ -223,3 +231,7 @@ class State:
         except (sqlite3.Error, OSError, ValueError) as error:
             words = getattr(error, "strerror", None) or str(error)
             raise StateError(f"the state cannot be used: {words}", path=self.path) from error
+
+
+def _askers(question: Question) -> str:
+    return json.dumps([rules.name for rules in question.rules])

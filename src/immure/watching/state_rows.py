@@ -9,14 +9,17 @@ from typing import Any, Final, cast
 from immure.clock import from_rfc3339
 from immure.watching.finding import Hit, HitKind, KnownKey, Sighting, Spot
 
+#: Matches of rules hold as long as these rules are asked; what is proved holds for ever. Another watch may
+#: have begun later than this one, and seen it already.
 SIGHT: Final = (
     "INSERT INTO sightings SELECT ?, ?, key, inside, content, NULL, NULL, ?, ?, NULL FROM hits"
-    " WHERE content = ? ON CONFLICT DO UPDATE SET content = excluded.content, "
-    " last_seen = excluded.last_seen, gone = NULL"
+    " WHERE content = ? AND (asker = '' OR asker IN (SELECT value FROM json_each(?)))"
+    " ON CONFLICT DO UPDATE SET content = excluded.content,"
+    " last_seen = max(last_seen, excluded.last_seen), gone = NULL"
 )
 #: A scan for other keys meets this one by the way, and then knows less of it.
 HIT: Final = (
-    "INSERT INTO hits VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET kind = excluded.kind,"
+    "INSERT INTO hits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET kind = excluded.kind,"
     " proof = excluded.proof, whole = max(whole, excluded.whole), count = excluded.count,"
     " spots = excluded.spots WHERE excluded.count > count OR (excluded.kind = 'named' AND kind <> 'named')"
 )
@@ -24,7 +27,8 @@ SIGHTINGS: Final = (
     "SELECT target, place, sightings.inside, sightings.content, path, detail, first_seen, last_seen, gone,"
     " kind, proof, whole, count, spots, thumbprint, label, kty, kid, issuer"
     " FROM sightings JOIN keys ON thumbprint = sightings.key JOIN hits ON hits.content = sightings.content"
-    " AND hits.key = sightings.key AND hits.inside = sightings.inside WHERE target = ?"
+    " AND hits.key = sightings.key AND hits.inside = sightings.inside"
+    " WHERE target = ? AND (asker = '' OR asker IN (SELECT value FROM json_each(?)))"
     " ORDER BY thumbprint, place, sightings.inside"
 )
 

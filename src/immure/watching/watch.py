@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from immure.clock import Clock, now
@@ -62,7 +63,7 @@ class Watch:
         Raises:
             StateError: the state cannot be used; what was recorded before holds.
         """
-        run = Run(source.name, source.kind, self._clock())
+        run = Run(source.name, source.kind, self._clock(), may_be_empty=source.may_be_empty)
         self._troubled = set()
         try:
             for given in source.items():
@@ -162,7 +163,7 @@ class Watch:
         work.seen.gaps += [fault_of(one, leaf.inside) for one in image.missing]
         for rules in question.rules:
             hits, troubles = rules.search(image, leaf.inside)
-            work.seen.hits += hits
+            work.seen.hits += [replace(hit, asker=rules.name) for hit in hits]
             work.seen.gaps += troubles
         if not question.seeks_keys:
             return
@@ -220,7 +221,7 @@ class Watch:
         """Scan what waits, and write down what is done."""
         for batch in self._batches.values():
             batch.scan()
-        self._state.record([*self._done, *self._known], run.began)
+        self._state.record([*self._done, *self._known], run.began, self._question)
         self._done, self._known = [], []
         self._in_hand.clear()
         self._since, self._flushed = 0, time.monotonic()

@@ -128,7 +128,7 @@ class DaskEngine:
         if self._client.status != "running":
             raise FleetError("the scheduler is gone", path=self.name)
         try:
-            there = self._client.scheduler_info(n_workers=-1)["workers"]
+            there = self._client.sync(self._identity, callback_timeout=ANSWER_SECONDS)["workers"]
         except Exception as error:
             raise FleetError(f"the scheduler is gone: {_words(error)}", path=self.name) from error
         marks = {address: (info.get("id"), info.get("name")) for address, info in there.items()}
@@ -139,6 +139,11 @@ class DaskEngine:
         for address in ready:
             self._workers[address] = marks[address]
             self._events.put(Joined(address, max(1, int(there[address].get("nthreads", 1)))))
+
+    async def _identity(self) -> Any:
+        """What the scheduler says. The client's own ``scheduler_info`` gives what was last heard, and that is
+        now and then an answer to a question of its own, with no workers in it."""
+        return await self._client.scheduler.identity(n_workers=-1)
 
     def _ready(self, addresses: list[str]) -> list[str]:
         from immure.fleet.engines.dask_worker import is_ready

@@ -23,9 +23,9 @@ def exponent_fragments(
         entry = entries.get(key)
         if entry is None or key in done:
             continue
-        length = bits // 8
         whole = key.n.bit_length()
-        offset = place.part.offset if place.at_start else place.part.offset + len(place.part.data) - length
+        # the bits below are of d, too, though only who has it can say so: they are told, and erased, with it
+        offset, length = place.standing(whole // 8)
         words = (
             f"the highest {bits} of the {whole} bits of d are there, which e and n fix but for a factor"
             " below e: what is missing cannot be computed"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from immure.dumps.dump import Reader
 from immure.keymaterial import bignum
 from immure.scanning.deep.parts import Part
+from immure.scanning.deep.templates import erased_bytes
 from immure.scanning.finding import Partial
 from immure.scanning.proofs import Proof
 
@@ -42,6 +43,14 @@ class Place:
         if not self.at_start:
             offset += len(self.part.data) - width
         return self.reader.read(max(0, offset), width + min(0, offset))
+
+    def standing(self, width: int) -> tuple[int, int]:
+        """(offset, length) of what is left of a number of ``width`` bytes, from the end that is there up to
+        the first bytes that look erased; also of what nobody can tell to be of it."""
+        data = self.around(width)
+        marks = erased_bytes(data if self.at_start else data[::-1]).find(1)
+        length = max(len(self.part.data), marks if marks >= 0 else len(data))
+        return self.part.offset + (0 if self.at_start else len(self.part.data) - length), length
 
     def known_bits(self, whole: bytes) -> int:
         """How many bits of the number, whose bytes are ``whole``, are there side by side."""

@@ -45,7 +45,7 @@ def to_json(result: Result) -> dict[str, Any]:
         "mode": question.options.mode,
         "detectors": list(question.options.detectors),
         "key_set_version": question.version,
-        "keys_named": len(question.names),
+        "keys_named": question.sought,
         "complete": result.complete,
         "open": result.is_open,
         "targets": [_run(run) for run in result.runs],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final, TextIO
 
 from immure.clock import to_rfc3339
@@ -11,13 +12,13 @@ from immure.scanning.report import tool
 from immure.scanning.report.json import encoded
 from immure.scanning.report.sarif import SCHEMA_URI, message, uri
 from immure.scanning.report.sarif_rules import CWE, NOTIFICATIONS, TAXONOMY, Rule
+from immure.scanning.report.sarif_rules import RULES as SCANNED
 from immure.watching.finding import HitKind, Sighting, Spot
 from immure.watching.item import Trouble
 from immure.watching.report.words import form_words, half_words
 from immure.watching.result import Result
 from immure.watching.run import Run
 
-_FULL: Final = "That it belongs to this key is proved by arithmetic, not guessed from how it looks."
 _SHORT: Final[dict[HitKind, str]] = {
     "named": "The private half of a key that you named is here.",
     "harvested": "The private half of a key whose public half is beside it is here.",
@@ -25,13 +26,25 @@ _SHORT: Final[dict[HitKind, str]] = {
     "sketched": "A secret of which you gave a sketch is here, or a part of it.",
     "token": "The key that made a token you gave is here.",
     "partial": "A part of a private key is here.",
-    "rule": "Bytes that one of your YARA rules describes are here.",
+    "schedule": "An AES key is here.",
+    "rule": "Bytes that one of the rules describes are here.",
 }
+_MATCH: Final = Rule(
+    "immure/rule-match",
+    "RuleMatch",
+    _SHORT["rule"],
+    "A rule that was asked for (--rules, --credentials, --kingfisher) says that bytes look like a secret. "
+    "That they are one is not proved.",
+)
+_OTHER: Final = Rule(
+    "immure/other-key", "OtherPrivateKey", "A private key is here.", "Its kind is told in the message."
+)
+#: One for each kind, with the names that the reports of scans give them.
 RULES: Final[dict[HitKind, Rule]] = {
-    kind: Rule(f"immure/{kind}-key", f"{kind.title()}PrivateKey", short, _FULL)
-    for kind, short in _SHORT.items()
+    kind: replace(SCANNED[kind], short=short) if kind != "rule" else _MATCH for kind, short in _SHORT.items()
 }
-_OTHER: Final = Rule("immure/other-key", "OtherPrivateKey", "A private key is here.", _FULL)
+#: What code hosts make of a match.
+_GUESSED: Final = {"precision": "medium", "security-severity": "7.0"}
 
 
 def write_sarif(
@@ -60,7 +73,7 @@ def to_sarif(result: Result, exit_code: int | None = None, exit_words: str | Non
     run = {
         "tool": {"driver": {
             "name": "Immure", "version": tool.version(),
-            "rules": [rule.to_sarif() for rule in (*RULES.values(), _OTHER)],
+            "rules": [_described(rule) for rule in (*RULES.values(), _OTHER)],
             "notifications": NOTIFICATIONS, "supportedTaxonomies": [{"name": CWE, "index": 0}],
         }},
         "taxonomies": [TAXONOMY],
@@ -72,6 +85,13 @@ def to_sarif(result: Result, exit_code: int | None = None, exit_words: str | Non
         },
     }  # fmt: skip
     return {"$schema": SCHEMA_URI, "version": "2.1.0", "runs": [run]}
+
+
+def _described(rule: Rule) -> dict[str, Any]:
+    described = rule.to_sarif()
+    if rule is _MATCH:
+        described["properties"] |= _GUESSED
+    return described
 
 
 def _results(result: Result) -> Iterator[dict[str, Any]]:
@@ -115,7 +135,7 @@ def _sentence(sighting: Sighting) -> str:
     part = half_words(hit.key) if hit.whole else f"part of {half_words(hit.key)}"
     words = f"{part[0].upper()}{part[1:]} is in {sighting.full_path}, {form_words(sighting)}."
     detail = f" {sighting.detail}." if sighting.detail else ""
-    return f"{words}{detail} Proof: {hit.proof}."
+    return f"{words}{detail} {'Match' if hit.kind == 'rule' else 'Proof'}: {hit.proof}."
 
 
 def _location(sighting: Sighting, spot: Spot | None, several: bool) -> dict[str, Any]:

@@ -48,8 +48,8 @@ def _brief(result: Result) -> Iterator[str]:
 
 def _lines(result: Result, show_all: bool) -> Iterator[str]:
     question = result.question
-    named = count_words(len(question.names), "key")
-    yield f"{tool.NAME} {tool.version()} watch, {question.options.mode} mode, {named} named"
+    named = f"{count_words(question.sought, 'key')} named" + (", rules asked" if question.rules else "")
+    yield f"{tool.NAME} {tool.version()} watch, {question.options.mode} mode, {named}"
     for run in result.runs:
         yield f"{visible(run.target)}: {run_words(run)}"
     for finding in result.findings:
@@ -58,7 +58,7 @@ def _lines(result: Result, show_all: bool) -> Iterator[str]:
     yield from _gone(result)
     for one in result.expired:
         yield ""
-        yield f"expired on {one.expires}: the suppression of {visible(one.words)} ({visible(one.reason)})"
+        yield f"expired on {one.expires}: the suppression {visible(one.words)} ({visible(one.reason)})"
     yield ""
     yield "Not searched"
     yield from _gaps(result.runs, show_all)
@@ -71,8 +71,9 @@ def _finding(finding: KeyFinding, result: Result, show_all: bool) -> Iterator[st
     kinds = dict.fromkeys(why_words(one.hit) for one in finding.sightings)
     word = "FOUND" if finding.is_open else "known"
     yield f"{word}  {half_words(finding.key)}"
-    yield f"     proof        {visible(first.hit.proof)}"
-    yield f"     fingerprint  {finding.key.thumbprint}"
+    # what looks like something is not proved to be it
+    yield f"     {'match' if first.hit.kind == 'rule' else 'proof'}        {visible(first.hit.proof)}"
+    yield f"     fingerprint  {visible(finding.key.thumbprint)}"
     yield f"     learned      {list_words(list(kinds))}"
     yield f"     first seen   {day(finding.first_seen)}"
     shown = finding.sightings if show_all else finding.sightings[:_PLACES_SHOWN]
@@ -112,7 +113,7 @@ def _gaps(runs: Sequence[Run], show_all: bool) -> Iterator[str]:
         yield "  nothing: every byte was searched, now or before"
         return
     for run in runs:
-        if not run.items:
+        if not run.items and not run.may_be_empty:
             yield f"  {visible(run.target)}: there is nothing in it that could be searched"
         reasons = Counter(trouble.reason for trouble in run.troubles)
         first = {trouble.reason: trouble.place for trouble in reversed(run.troubles)}

@@ -50,13 +50,15 @@ def _form(kty: str, spot: Spot) -> str:
 
 
 def half_words(key: KnownKey) -> str:
-    """What of a key is there: its private half; or a match of a rule."""
-    return f"a match of {key_words(key)}" if key.kty == "rule" else f"the private half of {key_words(key)}"
+    """What of a key is there: its private half, or all of it if it has no halves; or a match of a rule."""
+    if key.kty == "rule":
+        return f"a match of {key_words(key)}"
+    return key_words(key) if key.kty == "oct" else f"the private half of {key_words(key)}"
 
 
 def why_words(hit: Hit) -> str:
     """Why it was looked for."""
-    return "you gave this rule" if hit.kind == "rule" else kind_words(hit.kind)
+    return "a rule that was asked for matches" if hit.kind == "rule" else kind_words(hit.kind)
 
 
 def day(moment: datetime) -> str:
@@ -66,13 +68,16 @@ def day(moment: datetime) -> str:
 
 def verdict_words(result: Result) -> str:
     """The result in a sentence."""
-    found = [finding for finding in result.findings if finding.is_open]
+    found = [finding.key.kty == "rule" for finding in result.findings if finding.is_open]
     places = sum(sighting.standing == "open" for sighting in result.sightings)
     aside = len(result.sightings) - places
-    words = (
-        f"{count_words(len(found), 'private key')} at {count_words(places, 'place')}"
-        if found
-        else "no private key"
+    keys, matches = found.count(False), found.count(True)
+    parts = [count_words(keys, "private key")] if keys else []
+    parts += (
+        [count_words(matches, "rule") + (" that matches" if matches == 1 else " that match")]
+        if matches
+        else []
     )
+    words = f"{list_words(parts)} at {count_words(places, 'place')}" if parts else "no private key"
     words += f" ({aside:,} suppressed or in the baseline)" if aside else ""
     return words if result.complete else f"{words}; not everything was searched"

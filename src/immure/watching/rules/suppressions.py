@@ -55,8 +55,9 @@ class Suppression:
 
     @property
     def words(self) -> str:
-        """What it is about."""
-        return " ".join(filter(None, (self.key, f"in {self.place}" if self.place else None)))
+        """What it is about: ``of KEY in PLACE``, or one of them."""
+        parts = (f"of {self.key}" if self.key else None, f"in {self.place}" if self.place else None)
+        return " ".join(filter(None, parts))
 
 
 def parse_suppressions(text: str, today: date, path: str | None = None) -> list[Suppression]:

@@ -20,6 +20,8 @@ from immure.watching.sources.names import text_of, words_of
 #: Seconds for which a file that was just written may be written again without a new time in its inode.
 _RACY: Final = 2.0
 _MOST_FILES: Final = 20_000_000
+#: What the directory of a repository's objects is called.
+_OBJECTS: Final = f"{os.sep}objects"
 
 #: Opens what a directory of the tree is besides, such as a repository; None if it is nothing besides.
 Opener = Callable[[str], Source | None]
@@ -31,7 +33,7 @@ class Directory(Source):
     Args:
         path: where; the link that it may be is followed.
         inner: opens sources that are in the tree.
-        leave_out: directories, as absolute paths, that are not gone into.
+        leave_out: files and directories, as absolute paths, that are not gone into.
     """
 
     kind: ClassVar[str] = "directory"
@@ -74,10 +76,17 @@ class Directory(Source):
 
     def _regular(self, path: str, place: str, found: os.stat_result) -> Iterator[Given]:
         source = self._inner(path)
-        if source is None:
+        if source is None or path not in source.covers:
             yield file_item(path, text_of(place or os.path.basename(path)), found)
-        else:
+        if source is not None and not self._is_met(source):
             yield from self._within(source, place)
+
+    def _is_met(self, source: Source) -> bool:
+        """Whether a source that a file leads to is come by in this tree anyway: a repository that is the
+        directory of several working trees is gone into once."""
+        top = os.path.join(self._top, "")
+        others = [path for path in source.covers if path.endswith(_OBJECTS)]
+        return bool(others) and all(path.startswith(top) or path in self._leave_out for path in others)
 
     def _enter(self, path: str, place: str) -> Iterator[Given]:
         """What a directory is besides: then it says which directories in it need not be read as files."""
@@ -91,7 +100,7 @@ class Directory(Source):
         self._leave_out.update(source.covers)
         try:
             for given in source.items():
-                yield replace(given, place=prefix + given.place)
+                yield replace(given, place=prefix + given.place if given.place else text_of(place))
         except SourceError as error:
             yield Trouble(text_of(place), error.reason)
 

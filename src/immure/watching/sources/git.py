@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from typing import ClassVar, Final
@@ -20,11 +20,12 @@ from immure.dumps.readers import BytesReader
 from immure.dumps.spool import SpoolReader
 from immure.watching.errors import SourceError
 from immure.watching.item import Given, Item, Source, Spotted, Trouble, Whereabouts
+from immure.watching.sources.git_leftovers import left_over
 from immure.watching.sources.git_process import Process, Repository
 from immure.watching.sources.names import text_of
 
 PREFIX: Final = "git:"
-_LIST: Final = ("cat-file", "--batch-all-objects", "--unordered")
+_LIST: Final = ("cat-file", "--batch-all-objects")
 _KINDS: Final = (b"blob", b"commit", b"tag")
 #: Objects up to this size are read into memory; larger ones come through a process of their own.
 _SMALL: Final = 16 << 20
@@ -33,6 +34,8 @@ _MOST_OBJECT: Final = 16 << 30
 _MOST_RESTARTS: Final = 1_000
 _ID: Final = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _MOST_ASKED: Final = 1_000
+#: Answers about paths that are read: a small tree that is entered again and again has paths without end.
+_MOST_ANSWERS: Final = 5_000_000
 
 
 class Git(Source):
@@ -56,9 +59,21 @@ class Git(Source):
         )
 
     def items(self) -> Iterator[Given]:
-        """In the order of the packs, which is the one in which git reads them fastest."""
+        """In the order of the packs, which is the one in which git reads them fastest; then what lies beside
+        the objects, and what is not there at all."""
+        code, complaints = yield from self._listed(*_LIST, "--unordered")
+        if code:
+            # git ends at a pack that it cannot open. By name it goes on, and says of each object there that
+            # it is missing; those that were given are given again, and known
+            more = yield from self._listed(*_LIST)
+            complaints += more[1]
+        yield from (Trouble("", f"git says: {words}") for words in dict.fromkeys(complaints))
+        yield from left_over(self._path)
+
+    def _listed(self, *command: str) -> Generator[Given, None, tuple[int, list[str]]]:
+        """The items that git lists; then its exit code, and what it complains of."""
         listing = self._opened().start(
-            *_LIST, "--batch-check=%(objectname) %(objecttype) %(objectsize)"
+            *command, "--batch-check=%(objectname) %(objecttype) %(objectsize)", hears=True
         )  # fmt: skip
         try:
             listing.end_of_questions()
@@ -66,6 +81,7 @@ class Git(Source):
                 found = self._item(line)
                 if found is not None:
                     yield found
+            return listing.ended()
         finally:
             listing.close()
 
@@ -136,7 +152,10 @@ class Git(Source):
                 log.ask(commit + b"\n")
             log.end_of_questions()
             words = ""
-            while line := log.line(b"\0"):
+            for _ in range(_MOST_ANSWERS):
+                line = log.line(b"\0")
+                if not line:
+                    break
                 if line.startswith(b"\x01"):
                     name, _, date = line[1:].decode("ascii", "replace").strip().partition(" ")
                     words = f"commit {name} of {date[:10]}"
@@ -152,7 +171,7 @@ class Git(Source):
         return found
 
     def _commits(self) -> Iterator[bytes]:
-        listing = self._opened().start(*_LIST, "--batch-check=%(objectname) %(objecttype)")
+        listing = self._opened().start(*_LIST, "--unordered", "--batch-check=%(objectname) %(objecttype)")
         try:
             listing.end_of_questions()
             while line := listing.line():

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import ClassVar, Final
@@ -24,7 +24,7 @@ from immure.dumps.readers import PiecesReader, SharedReader
 from immure.errors import ImmureError
 from immure.watching.errors import SourceError
 from immure.watching.item import Given, Item, Source, Spotted, Trouble, Whereabouts
-from immure.watching.sources.directory import file_item, open_file, stamp_of
+from immure.watching.sources.directory import Directory, open_file, stamp_of
 from immure.watching.sources.layers import Images, Layer, hides, read_images
 from immure.watching.sources.names import text_of, words_of
 from immure.watching.unfold import LIMITS
@@ -108,19 +108,11 @@ class Layout(ContainerImage):
         return all(os.path.isfile(os.path.join(path, name)) for name in ("oci-layout", "index.json"))
 
     def items(self) -> Iterator[Given]:
-        """The blobs; the other files are found by who goes through the directory."""
+        """What is below ``blobs``; the other files are found by who goes through the directory."""
         top = os.path.join(self._path, "blobs")
-        for kind in _listed(top):
-            for name in _listed(os.path.join(top, kind)):
-                path = os.path.join(top, kind, name)
-                place = text_of(f"blobs/{kind}/{name}")
-                try:
-                    found = os.lstat(path)
-                except OSError as error:
-                    yield Trouble(place, f"cannot be opened: {words_of(error)}")
-                    continue
-                if stat.S_ISREG(found.st_mode):
-                    yield file_item(path, place, found)
+        if os.path.isdir(top) and not os.path.islink(top):
+            for given in Directory(top).items():
+                yield replace(given, place=f"blobs/{given.place}")
 
     def open(self, file: str) -> Reader:
         """See :meth:`ContainerImage.open`. Names out of manifests lead nowhere but below the layout."""
@@ -135,6 +127,7 @@ class Archive(ContainerImage):
     def __init__(self, path: str) -> None:
         self._path = os.path.realpath(path)
         self.name = text_of(self._path)
+        self.covers = frozenset({self._path})
         self._entries: dict[str, tar.Entry] | None = None
 
     @staticmethod
@@ -155,12 +148,20 @@ class Archive(ContainerImage):
             stamp = stamp_of(os.stat(self._path))
         except OSError as error:
             raise SourceError(words_of(error), path=self.name) from error
-        for name, entry in self._listed().items():
-            if entry.problem is None:
-                own = f"{stamp}:{entry.offset}"
-                yield Item(name, entry.size, partial(self.open, name), stamp=own, still=self._still(stamp))
-            elif not entry.skipped:
-                yield Trouble(name, entry.problem)
+        given: set[str] = set()
+        with closing(open_file(self._path)) as reader:
+            for number, entry in enumerate(tar.walk(self.name, reader)):
+                if number >= LIMITS.max_members:
+                    yield Trouble("", f"holds more than {number} members: the rest is not searched")
+                    return
+                name = f"{entry.name} ({entry.offset:#x})" if entry.name in given else entry.name
+                given.add(entry.name)
+                if entry.problem is None:
+                    own = f"{stamp}:{entry.offset}"
+                    opened = partial(self._opened, entry)
+                    yield Item(name, entry.size, opened, stamp=own, still=self._still(stamp))
+                elif not entry.skipped:
+                    yield Trouble(name, entry.problem)
 
     def _still(self, stamp: str) -> Callable[[], bool]:
         def still() -> bool:
@@ -172,6 +173,7 @@ class Archive(ContainerImage):
         return still
 
     def _listed(self) -> dict[str, tar.Entry]:
+        """Members by name; of several of one name the last one counts, as for who unpacks it."""
         if self._entries is None:
             with closing(open_file(self._path)) as reader:
                 entries = islice(tar.walk(self.name, reader), _MOST_FILES)
@@ -183,6 +185,9 @@ class Archive(ContainerImage):
         entry = self._listed().get(file)
         if entry is None or entry.problem is not None:
             raise SourceError("is no file of this archive")
+        return self._opened(entry)
+
+    def _opened(self, entry: tar.Entry) -> Reader:
         shared = SharedReader(open_file(self._path))
         held = max(0, min(entry.stored, (shared.reader.size or 0) - entry.offset))
         fault = "the archive ends before the end of this member" if held < entry.stored else None
@@ -191,10 +196,3 @@ class Archive(ContainerImage):
                                 entry.size if fault is None else held, fault)  # fmt: skip
         finally:
             shared.release()
-
-
-def _listed(path: str) -> list[str]:
-    try:
-        return sorted(os.listdir(path))
-    except OSError:
-        return []

@@ -27,11 +27,13 @@ class Staged(Source):
     """The index of the repository that ``directory`` is in."""
 
     kind: ClassVar[str] = "staged"
+    may_be_empty: ClassVar[bool] = True  # a commit that only deletes, or amends a message
 
     def __init__(self, directory: str = ".") -> None:
         self._directory = os.path.realpath(directory)
         self._top = os.fsdecode(self._git("rev-parse", "--show-toplevel").rstrip(b"\n"))
-        self.name = text_of(self._top)
+        # not the name of the directory: what is there and is not staged has not gone
+        self.name = f"{text_of(self._top)} (staged)"
 
     def items(self) -> Iterator[Given]:
         """Files that were added or changed, by name."""
