@@ -201,6 +201,17 @@ def sexp_advanced(key: Any) -> bytes:
     return b"(private-key \n (" + kind + b"".join(b"\n  (%s %s)" % item for item in shown) + b"\n  )\n )"
 
 
+def sexp_kept(key: Any) -> bytes:
+    """As libgcrypt keeps it in memory."""
+
+    def atom(data: bytes) -> bytes:
+        return b"\1" + struct.pack("<H", len(data)) + data
+
+    kind, values = _sexp_values(key)
+    parts = b"".join(b"\3" + atom(name) + atom(value) + b"\4" for name, value in values)
+    return b"\3" + atom(b"private-key") + b"\3" + atom(kind) + parts + b"\4\4"
+
+
 def _string(data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + data
 
@@ -326,6 +337,7 @@ FORMATS = (
     Format("cng-ecdsa", "cng", keys.NIST, cng_ecc("S")),
     Format("cng-ecdh", "cng", keys.NIST, cng_ecc("K")),
     Format("sexp", "sexp", (*keys.RSA, *keys.EC, "Ed25519"), sexp_canonical),
+    Format("sexp-kept", "sexp", (*keys.RSA, *keys.EC, "Ed25519"), sexp_kept),
     Format("sexp-advanced", "sexp", (*keys.RSA, *keys.EC, "Ed25519"), sexp_advanced),
     Format("ppk", "ppk", _SSH, ppk),
     Format("jks", "jks", keys.RSA, jks, skip=12, tail=24),

@@ -14,11 +14,12 @@ from immure.keymaterial.key import Origin, PublicKey, RsaNumbers
 from immure.scanning import harvest, survey
 from immure.scanning.options import ScanOptions
 from immure.scanning.scanner import scan_image
+from keymaterial import formats, keys
 
 from .hostile import IMAGES, fake_moduli, pem_headers
 from .material import PAGE, filler, forms, image_of, planted, scan
 
-SIZE = 80 << 10
+SIZE, CHUNK = 48 << 10, 1 << 15
 #: Seconds for one of these on a busy machine. What they must not do is to take minutes or hours.
 PATIENCE = 20.0
 
@@ -26,7 +27,7 @@ PATIENCE = 20.0
 @pytest.mark.parametrize("name", IMAGES)
 def test_hostile_images_take_bounded_time(name: str) -> None:
     began = time.process_time()
-    report = scan(IMAGES[name](SIZE), "RSA-1024", "P-256", "Ed25519", chunk_bytes=1 << 16)
+    report = scan(IMAGES[name](SIZE), "RSA-1024", "P-256", "Ed25519", chunk_bytes=CHUNK)
     assert report.findings == []
     assert report.error is None
     assert time.process_time() - began < PATIENCE
@@ -39,11 +40,33 @@ def test_a_key_among_anchors_is_found() -> None:
 
 def test_too_many_structures_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(survey, "FAILURE_LIMIT", 100)
-    report = scan(pem_headers(SIZE), chunk_bytes=1 << 16)
+    report = scan(pem_headers(SIZE), chunk_bytes=CHUNK)
     gaps = [gap for gap in report.not_searched if gap.detector == "structure"]
     assert len(gaps) == 2
     assert all(gap.reason == "too many possible structures in one chunk" for gap in gaps)
-    assert [(gap.offset + gap.length) % (1 << 16) for gap in gaps] == [0, len(pem_headers(SIZE)) % (1 << 16)]
+    assert [(gap.offset + gap.length) % CHUNK for gap in gaps] == [0, len(pem_headers(SIZE)) % CHUNK]
+
+
+def test_many_keys_are_not_too_many_structures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what turns out to be none counts."""
+    monkeypatch.setattr(survey, "FAILURE_LIMIT", 2)
+    store = formats.jks(keys.key("RSA-1024"), "changeit")
+    report = scan((store + bytes(64)) * 6, detectors=("structure",))
+    assert report.not_searched == []
+    assert len(report.findings) == 1
+
+
+def test_too_many_stores_that_no_password_opens_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each costs a while: thirty passwords are tried."""
+    monkeypatch.setattr(survey, "STORE_LIMIT", 2)
+    store = formats.jks(keys.key("RSA-1024"), "nobody knows")
+    store += bytes(-len(store) % 8)
+    report = scan(store * 4, detectors=("structure",), chunk_bytes=1 << 16)
+    [note] = report.warnings
+    assert "3 times, first at offset" in note
+    [gap] = report.not_searched
+    assert (gap.detector, gap.reason) == ("structure", "too many possible structures in one chunk")
+    assert gap.offset == 2 * len(store)
 
 
 def test_too_many_public_keys_are_said(monkeypatch: pytest.MonkeyPatch) -> None:

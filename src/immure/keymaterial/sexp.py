@@ -1,9 +1,10 @@
-"""Private keys as libgcrypt's S-expressions: canonical (``(11:private-key(3:rsa(1:n257:…``) and advanced
-(``(n #00…#)``).
+"""Private keys as libgcrypt's S-expressions: canonical (``(11:private-key(3:rsa(1:n257:…``), advanced
+(``(n #00…#)``), and as the library keeps them in memory.
 
 Source: R. Rivest's S-expression draft (sections 4.1 and 4.3) and the libgcrypt manual ("RSA key
 parameters", "ECC key parameters"). In libgcrypt's RSA keys u is the inverse of p modulo q, so q stands
-first in our order.
+first in our order. In memory a list begins with a byte 3 and ends with a byte 4; a string is a byte 1, its
+length in two bytes of the machine's order, and its bytes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from immure.secret import Secret
 
 #: What stands around the word private-key: at its start, for both forms
 HEAD = re.compile(rb"\(\s*(?:11:)?private-key\s*\(")
+#: The same as the library keeps it.
+KEPT_HEAD = b"\x03\x01\x0b\0private-key\x03"
 _MAX = 1 << 14
 _MAX_TOKENS = 256
 _TOKEN = re.compile(
@@ -46,9 +49,12 @@ def parse_private_key(data: bytes, at: int = 0) -> Expression:
     Raises:
         KeyFormatError: it is none, is cut off, is longer than 16 KiB, or its numbers contradict each other.
     """
-    if not HEAD.match(data, at):
+    if data.startswith(KEPT_HEAD, at):
+        lists, end = _read_kept(data, at)
+    elif HEAD.match(data, at):
+        lists, end = _read_lists(data, at)
+    else:
         raise KeyFormatError("not a private key expression")
-    lists, end = _read_lists(data, at)
     kind = next((words[0] for words in lists if words and words[0] in (b"rsa", b"ecc", b"ecdsa")), None)
     values = {words[0]: words[1] for words in lists if len(words) == 2}
     flags = next((words[1:] for words in lists if words and words[0] == b"flags"), [])
@@ -79,6 +85,30 @@ def _read_lists(data: bytes, at: int) -> tuple[list[list[bytes]], int]:
         else:
             atom, at = _atom(token, data, at)
             open_lists[-1].append(atom)
+    raise KeyFormatError("private key expression is cut off")
+
+
+def _read_kept(data: bytes, at: int) -> tuple[list[list[bytes]], int]:
+    """The same of an expression in memory."""
+    open_lists: list[list[bytes]] = []
+    lists: list[list[bytes]] = []
+    stop = min(len(data), at + _MAX)
+    for _ in range(_MAX_TOKENS):
+        token = data[at : at + 1]
+        length = int.from_bytes(data[at + 1 : at + 3], "little")
+        at += 1
+        if token == b"\x03":
+            open_lists.append([])
+            lists.append(open_lists[-1])
+        elif token == b"\x04":
+            open_lists.pop()
+            if not open_lists:
+                return lists, at
+        elif token == b"\x01" and at + 2 + length <= stop:
+            open_lists[-1].append(data[at + 2 : at + 2 + length])
+            at += 2 + length
+        else:
+            break
     raise KeyFormatError("private key expression is cut off")
 
 

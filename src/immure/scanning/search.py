@@ -9,7 +9,13 @@ from immure.dumps.dump import Reader
 from immure.keymaterial.key import Numbers, RsaNumbers
 from immure.scanning.chunks import Chunk, load, unread
 from immure.scanning.detectors import Detector, Examined
-from immure.scanning.detectors.rsa import DIRECT_KEYS, LAYOUT_STEPS, ExponentDetector, PrimeDetector
+from immure.scanning.detectors.rsa import (
+    DIRECT_KEYS,
+    LAYOUT_STEPS,
+    ExponentDetector,
+    FieldDetector,
+    PrimeDetector,
+)
 from immure.scanning.finding import NotSearched
 from immure.scanning.kernels.workspace import Windows, Workspace
 from immure.scanning.keyset import KeySet
@@ -49,6 +55,8 @@ class Searcher:
         self.detectors: list[Detector] = []
         for bits, numbers in keys.rsa_by_prime_bits().items():
             self.detectors += _rsa_detectors(keys, numbers, bits, plan, detectors, is_jvm)
+            if is_heap_dump and "rsa" in detectors and plan.tier("layouts") == "edges":
+                self.detectors.append(FieldDetector(numbers, bits, plan))
         curves = keys.on_curves()
         self._strict = "ec" in detectors and bool(curves)
         if self._strict:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from immure.dumps.dump import Reader
-from immure.keymaterial.structures import ANCHORS, Hit, PrivateHit, PublicHit, parse_at
+from immure.keymaterial.structures import ANCHORS, Hit, PrivateHit, PublicHit, SealedHit, parse_at
 from immure.keymaterial.texts import MAX_TEXT
 from immure.scanning.chunks import OVERLAP, Chunk, load, unread
 from immure.scanning.finding import NotSearched
@@ -26,6 +26,9 @@ ANCHOR_PAD: Final = 16
 ANCHOR_LIMIT: Final = 1 << 16
 #: Of those, so many that are none: each may cost a millisecond.
 FAILURE_LIMIT: Final = 1 << 14
+#: Key stores of a chunk that no common password opens: each may cost a third of a second.
+STORE_LIMIT: Final = 48
+_STORES: Final = frozenset({"jks", "bks", "pkcs12", "nss", "keychain"})
 #: Shortest run of base64 or hex characters that is decoded: 32 bytes take 43 and 64.
 TEXT_CHARS: Final = 42
 
@@ -68,13 +71,14 @@ class Surveyor:
     def _structures(self, space: Workspace, chunk: Chunk, result: Surveyed) -> None:
         places, searched = self._anchors.find(space, pad=ANCHOR_PAD, limit=ANCHOR_LIMIT)
         view = space.view[: space.length]
-        failures = 0
+        failures = stores = 0
         for at, index in places:
             if chunk.start <= chunk.read_start + at < chunk.stop:
-                hits = parse_at(view, ANCHORS[index], at)
+                hits = list(parse_at(view, ANCHORS[index], at))
                 result.hits.extend(shifted(hit, chunk.read_start) for hit in hits)
                 failures += not any(_proves(hit) for hit in hits)
-                if failures > FAILURE_LIMIT:
+                stores += any(isinstance(hit, SealedHit) and hit.encoding in _STORES for hit in hits)
+                if failures > FAILURE_LIMIT or stores > STORE_LIMIT:
                     searched = at
                     break
         stopped = chunk.read_start + searched

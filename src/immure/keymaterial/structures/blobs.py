@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from immure.errors import KeyFormatError
 from immure.keymaterial import cng, openssh
 from immure.keymaterial.numbers import RSA_BITS
-from immure.keymaterial.sexp import HEAD, parse_private_key
+from immure.keymaterial.sexp import HEAD, KEPT_HEAD, parse_private_key
 from immure.keymaterial.structures.hits import REACH, Buffer, Hit, PrivateHit, PublicHit, window
 from immure.keymaterial.structures.text_keys import openssh_container, ssh_line
 
@@ -77,7 +77,9 @@ def sexp_at(buffer: Buffer, at: int) -> Sequence[Hit]:
     begin = max(0, at - 16)
     head = window(buffer, begin, at + 32)
     start = head.rfind(b"(", 0, at - begin)
-    if start < 0 or not HEAD.match(head, start):
+    if head.startswith(KEPT_HEAD, at - begin - 4):
+        start = at - begin - 4
+    elif start < 0 or not HEAD.match(head, start):
         return ()
     start += begin
     found = parse_private_key(window(buffer, start, start + (REACH >> 2)))

@@ -15,7 +15,7 @@ from immure.keymaterial.curves import CURVES, montgomery_points
 from immure.keymaterial.key import EcNumbers, Numbers, OkpNumbers
 from immure.scanning.chunks import Chunk
 from immure.scanning.detectors import Detector, Examined
-from immure.scanning.detectors.arrays import ArrayStarts
+from immure.scanning.detectors.fields import Fields, java_heads, scalar_heads
 from immure.scanning.kernels.ec import (
     Hit,
     Kind,
@@ -83,7 +83,7 @@ class ScalarDetector(Detector):
                     families[of] += [numbers, *self._montgomery_keys(numbers)]
         self._points = {family: PointSet(keys, family) for family, keys in families.items()}
         self._searches = self._by_width()
-        self._arrays = ArrayStarts(self._byte_widths()) if is_heap_dump and self._points else None
+        self._fields = self._all_fields(is_heap_dump) if self._points else []
         self._lock = threading.Lock()
         self._waiting: _Waiting = {}
         self._waited = 0
@@ -109,6 +109,13 @@ class ScalarDetector(Detector):
     def _byte_widths(self) -> set[int]:
         """Widths of numbers and seeds as byte strings."""
         return {width_of(family, *self._as_text(family)[0]) for family in self._points}
+
+    def _all_fields(self, is_heap_dump: bool) -> list[Fields]:
+        """Where numbers begin besides at words, unless all bytes are visited."""
+        fields = [Fields(self._byte_widths(), java_heads, everywhere=True)] if is_heap_dump else []
+        if self._step != 1 and self._strict:
+            fields.append(Fields(self._byte_widths(), scalar_heads))
+        return fields
 
     def _as_text(self, family: Family) -> tuple[tuple[Layout, Kind], ...]:
         return _EDWARDS if family in ("25519", "448") else (("be", "number"),)
@@ -148,10 +155,11 @@ class ScalarDetector(Detector):
                 data = b"".join([memory[at : at + width] for at in offsets])
                 gathered.append((name, data, array("q", [chunk.read_start + at for at in offsets])))
         result.proofs += self._try_gathered(self._together(gathered))
-        if self._arrays is not None:
-            base = chunk.read_start
-            starts = self._arrays.find(space, chunk.start - base, chunk.stop - base)
-            result.proofs += self.at(memory, starts, chunk)
+        base = chunk.read_start
+        for fields in self._fields:
+            starts = fields.find(space, chunk.start - base, chunk.stop - base)
+            starts = also_random(memory, _fitting(starts, len(memory) - STRICT_WIDTH), 0)
+            result.proofs += self.at(memory, unique(memory, starts, STRICT_WIDTH), chunk)
         return result
 
     def _together(self, gathered: list[tuple[str, bytes, array[int]]]) -> _Waiting:

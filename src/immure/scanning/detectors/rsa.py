@@ -11,6 +11,7 @@ from immure.scanning.batch import Batch
 from immure.scanning.chunks import Chunk
 from immure.scanning.decode import decode
 from immure.scanning.detectors import Detector, Examined
+from immure.scanning.detectors.fields import Fields, java_heads
 from immure.scanning.kernels.rsa import Exponents, Moduli, rsa_exponents, rsa_primes, rsa_width
 from immure.scanning.kernels.workspace import Runs, Windows, Workspace
 from immure.scanning.plan import Plan, loose_runs, windows
@@ -49,7 +50,8 @@ class PrimeDetector(Detector):
         self._keys = list(keys)
         self._layout = layout
         self._windows = visited or windows(self._tier, step)
-        self._width = rsa_width(layout, bits)
+        #: Bytes of a window.
+        self.width = rsa_width(layout, bits)
         self._secret = secret
         many = len(self._keys) > DIRECT_KEYS
         self._moduli = Moduli([] if many else [key.n for key in self._keys], bits)
@@ -59,7 +61,7 @@ class PrimeDetector(Detector):
     def examine(self, space: Workspace, chunk: Chunk) -> Examined:
         """Look at one chunk."""
         sparse = self._layout in ("py30", "smi28")
-        return self.examine_runs(space, chunk, loose_runs(space, self._tier, self._width, sparse=sparse))
+        return self.examine_runs(space, chunk, loose_runs(space, self._tier, self.width, sparse=sparse))
 
     def examine_runs(self, space: Workspace, chunk: Chunk, runs: Runs) -> Examined:
         """Look at given runs of one chunk."""
@@ -68,7 +70,7 @@ class PrimeDetector(Detector):
             offset = chunk.read_start + at
             if not chunk.start <= offset < chunk.stop:
                 continue
-            value = decode(bytes(space.view[at : at + self._width]), self._layout)
+            value = decode(bytes(space.view[at : at + self.width]), self._layout)
             if index < 0:
                 result.queued.append((value, offset))
             elif proof := self._prove(index, value, offset):
@@ -121,20 +123,57 @@ class ExponentDetector(Detector):
         self._tier = plan.tier(self.family)
         self._windows = visited or windows(self._tier, step)
         self._exponents = Exponents([(key.n, key.e) for key in keys])
+        #: Bytes of a window.
+        self.width = self._exponents.width
 
     def examine(self, space: Workspace, chunk: Chunk) -> Examined:
         """Look at one chunk."""
-        return self.examine_runs(space, chunk, loose_runs(space, self._tier, self._exponents.width))
+        return self.examine_runs(space, chunk, loose_runs(space, self._tier, self.width))
 
     def examine_runs(self, space: Workspace, chunk: Chunk, runs: Runs) -> Examined:
         """Look at given runs of one chunk."""
         result = Examined()
-        width = self._exponents.width
         for at, index in rsa_exponents(space, runs, self._layout, self._exponents, self._windows):
             offset = chunk.read_start + at
             if not chunk.start <= offset < chunk.stop:
                 continue
-            value = decode(bytes(space.view[at : at + width]), self._layout)
+            value = decode(bytes(space.view[at : at + self.width]), self._layout)
             if proof := prove_exponent(self._keys[index], value, offset):
                 result.proofs.append(proof)
         return result
+
+
+class FieldDetector(Detector):
+    """Primes and private exponents that stand behind their length in a Java heap dump, where nothing is
+    aligned."""
+
+    name = "rsa"
+    family = "layouts"
+
+    def __init__(self, keys: Sequence[RsaNumbers], bits: int, plan: Plan) -> None:
+        self._primes = PrimeDetector(keys, bits, "be", 1, plan, self.family)
+        self._exponents = ExponentDetector(keys, bits, "be", 1, plan)
+        self._searches = [
+            (detector, detector.width, Fields([detector.width], java_heads, everywhere=True))
+            for detector in (self._primes, self._exponents)
+        ]
+
+    def examine(self, space: Workspace, chunk: Chunk) -> Examined:
+        """Look at one chunk."""
+        base, result = chunk.read_start, Examined()
+        for detector, width, fields in self._searches:
+            starts = fields.find(space, chunk.start - base, chunk.stop - base)
+            runs = Runs(len(starts))
+            runs.set([(at, at + width) for at in starts if at + width <= space.length])
+            examined = detector.examine_runs(space, chunk, runs)
+            result.proofs += examined.proofs
+            result.queued += examined.queued
+        return result
+
+    def settle(self, queued: list[tuple[int, int]]) -> list[Proof]:
+        """Batch the candidates."""
+        return self._primes.settle(queued)
+
+    def finish(self) -> list[Proof]:
+        """Test the last batch."""
+        return self._primes.finish()
