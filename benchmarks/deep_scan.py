@@ -2,15 +2,16 @@
 bits that are scattered at random, 30 in 100 rebuild 95 keys in 100; and in images of processes that do not
 hold a key, none is found.
 
-    python benchmarks/deep_scan.py [--cases N] [--keys N] [--image FILE]... [--output FILE]
+    python benchmarks/deep_scan.py [--cases N] [--keys N] [--image FILE]... [--rounds N] [--output FILE]
 
-**Planted**: a prime of one of twenty fresh keys, in either order of bytes, 1 to 40 bytes of it overwritten at
-either end by pointers, zeros, text or noise, in a chunk of 64 KiB of ordinary memory; found if the scan
+**Planted**: a prime of one of twenty fresh keys, in either order of bytes, 1 to 40 bytes of it overwritten
+at either end by pointers, zeros, text or noise, in a chunk of 64 KiB of ordinary memory; found if the scan
 reports the key as rebuilt. **Scattered**: fresh keys, each bit of p, q, d, dp and dq known with the
 probability given; rebuilt if the private key comes out. **Clean**: images that are given, or cores of
-processes that are started here (Python, Node, Java, as far as they are installed), scanned for fresh keys of
-which there is nothing in them: every finding of one of these is a false one. The bytes that were really read
-are counted. Writes ``results/deep_scan.json``; a part that is not run keeps the result that is there."""
+processes that are started here (Python, Node, Java, as far as they are installed), scanned for fresh keys
+of which there is nothing in them: every finding of one of these is a false one. With ``--rounds`` that is
+done again with other keys, which is another trial of every byte. The bytes that were really read are
+counted. Writes ``results/deep_scan.json``; a part that is not run keeps the result that is there."""
 
 from __future__ import annotations
 
@@ -135,14 +136,21 @@ def _known(key: RsaPrivate, share: float, seed: int) -> dict[str, KnownBits]:
     return result
 
 
-def clean(images: list[Path]) -> dict[str, Any]:
-    """Findings for keys of which there is nothing in the images."""
-    keys = [named(fresh_key(bits).public, f"rsa-{bits}") for bits in (2048, 3072)]
-    keys.append(named(ec_from_scalar("P-256", secrets.randbits(255)).public, "p256"))
-    keys.append(named(okp_from_seed("Ed25519", secrets.token_bytes(32)).public, "ed25519"))
-    rows = [_scanned(path, report, seconds) for path, report, seconds in _reports(images, keys)]
+def clean(images: list[Path], rounds: int, minutes: float) -> dict[str, Any]:
+    """Findings for keys of which there is nothing in the images. Each round is of fresh keys, so a trial of
+    its own for every byte; none is begun after so many minutes."""
+    begun, rows, done = time.monotonic(), list[dict[str, Any]](), 0
+    while done < rounds and (not done or time.monotonic() - begun < 60 * minutes):
+        keys = [named(fresh_key(bits).public, f"rsa-{bits}") for bits in (2048, 3072)]
+        keys.append(named(ec_from_scalar("P-256", secrets.randbits(255)).public, "p256"))
+        keys.append(named(okp_from_seed("Ed25519", secrets.token_bytes(32)).public, "ed25519"))
+        rows += [_scanned(path, report, seconds) for path, report, seconds in _reports(images, keys)]
+        done += 1
+        print(f"round {done}: {sum(row['bytes'] for row in rows) / 1e9:.2f} GB", file=sys.stderr, flush=True)
     return {
         "bytes": sum(row["bytes"] for row in rows),
+        "bytes_of_the_images": sum(row["bytes"] for row in rows) // done,
+        "rounds_of_fresh_keys": done,
         "attempts": sum(row["attempts"] for row in rows),
         "false_findings": sum(row["false_findings"] for row in rows),
         "images": rows,
@@ -162,7 +170,7 @@ def _reports(images: list[Path], keys: list[PublicKey]) -> Iterator[tuple[Path, 
 
 def _scanned(path: Path, report: ImageReport, seconds: float) -> dict[str, Any]:
     return {
-        "image": path.name,
+        "image": f"{path.parent.name}/{path.name}" if path.name == "image" else path.name,
         "bytes": report.size,
         "attempts": report.statistics["deep_attempts"],
         "false_findings": sum(_is_false(finding) for finding in report.findings),
@@ -213,6 +221,8 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=100, help="keys with scattered bits; 0 for none")
     parser.add_argument("--share", type=float, action="append", help="of bits that are known; repeatable")
     parser.add_argument("--image", type=Path, action="append", default=[], help="a clean image; repeatable")
+    parser.add_argument("--rounds", type=int, default=1, help="of clean images, each with fresh keys")
+    parser.add_argument("--minutes", type=float, default=60, help="after which no round is begun")
     parser.add_argument("--no-clean", action="store_true", help="scan no clean image")
     parser.add_argument("--output", type=Path, default=measure.RESULTS / "deep_scan.json")
     options = parser.parse_args()
@@ -224,7 +234,7 @@ def main() -> None:
         result["scattered"] = scattered(options.keys, options.share or SHARES)
     if not options.no_clean:
         with tempfile.TemporaryDirectory() as directory:
-            result["clean"] = clean(options.image or cores(Path(directory)))
+            result["clean"] = clean(options.image or cores(Path(directory)), options.rounds, options.minutes)
     options.output.write_text(json.dumps(result, indent=2) + "\n")
     if failed := list(_failures(result)):
         sys.exit("; ".join(failed))
