@@ -64,7 +64,7 @@ def test_any_bytes(memory: bytes, start: int, step: int, edge: int | None) -> No
 
 
 def test_more_candidates_than_fit_into_one_call() -> None:
-    memory = random.Random(1).randbytes(8 * 70_001)
+    memory = random.Random(1).randbytes(8 * 66_001)
     got = candidates(memory, [8, len(memory)])
     assert list(got) == reference_ec.candidates(memory, [(8, len(memory))])
     assert len(got) > 2 * (1 << 15)

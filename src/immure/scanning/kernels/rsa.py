@@ -37,6 +37,12 @@ def _visit(
     return flat
 
 
+def use_tests(kind: int) -> bool:
+    """Choose the tests of :func:`rsa_primes` (0 the best, 1 portable, 2 AVX-512 IFMA), for tests and
+    benchmarks; whether there are such on this processor."""
+    return bool(lib.rsa_use(kind))
+
+
 def limbs_of(value: int, limbs: int) -> bytes:
     """``value`` as little-endian 64-bit limbs."""
     return value.to_bytes(8 * limbs, "little")

@@ -114,6 +114,10 @@ size_t rsa_primes(const uint8_t *buf, size_t nbytes, const int64_t *runs, size_t
                   unsigned prime_bits, const uint64_t *moduli, size_t count, size_t step, size_t long_bytes,
                   size_t edge, int64_t *out, size_t cap, int64_t *position, uint64_t *counts);
 
+/* Which tests rsa_primes uses: 0 the best for this processor, 1 the portable ones, 2 those with AVX-512 IFMA. Returns whether there are
+ * such here. For tests. */
+int rsa_use(int kind);
+
 /* Windows of `width` bytes (16 or more: those of the moduli) whose top 64 bits fit a private exponent of one of the moduli.
  *
  * factors: count pairs (beta, fraction_bits) of the fixed-point numbers e*G*2^(bits of n)/n (G: a multiple of all likely
