@@ -9,6 +9,7 @@ lives off what another has left. What sets the machine's core pattern, or counts
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import re
 import signal
@@ -37,8 +38,23 @@ CORES = (
     "replay",
     "signing/drill",
 )
-#: Rooms that take longest, for their number of files; they begin first, so that none is alone at the end.
-FIRST = ("access", "custody", "docs", "integrations", "response", "scanning", "signing")
+#: Rooms that take longest, longest first: so none is alone at the end. After them come those of most files.
+FIRST = (
+    "scanning",
+    "docs",
+    "access",
+    "signing",
+    "response",
+    "redact",
+    "cli",
+    "custody",
+    "registry",
+    "keymaterial",
+    "console",
+    "detections",
+    "fleet",
+    "integrations",
+)
 _NOTHING_SELECTED = 5  # pytest's exit code
 _COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|deselected|xfailed|xpassed)")
 _running: set[subprocess.Popen[bytes]] = set()
@@ -70,6 +86,7 @@ def main() -> int:
     given, rest = reader.parse_known_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
     begun, counts, codes = time.monotonic(), Counter[str](), []
+    compile_sources()
     notes: list[str] = []
     try:
         with ThreadPoolExecutor(max(1, given.jobs)) as pool:
@@ -91,27 +108,37 @@ def main() -> int:
     return max(bad, default=0)
 
 
+def compile_sources() -> None:
+    """Keep the package's bytecode beside it, for the programs that take nothing from their environment, such
+    as the key holder: each of the hundreds that tests start would compile what it needs."""
+    sys.pycache_prefix = None
+    compileall.compile_dir(ROOT / "src", quiet=2)
+
+
 def jobs() -> list[Job]:
-    """One for each room: first what crashes programs, then the long ones, then those with most files."""
+    """One for each room: first what crashes programs, then the long ones, then those with most files; and one
+    for the files that are in no room."""
     made = [Job("cores", [f"tests/{name}" for name in CORES if (TESTS / name).exists()], 0)]
     rooms = []
     for path in sorted(TESTS.iterdir()):
-        name = path.name
-        is_room = path.is_dir() and any(path.rglob("test_*.py"))
-        if name in CORES or not (is_room or re.fullmatch(r"test_.*\.py", name)):
+        name, files = path.name, len(list(path.rglob("test_*.py")))
+        if name in CORES or not path.is_dir() or not files:
             continue
         apart = [f"--ignore=tests/{one}" for one in CORES if one.startswith(f"{name}/")]
-        files = len(list(path.rglob("test_*.py"))) if is_room else 1
         rooms.append(Job(name, [f"tests/{name}", *apart], files))
-    return made + sorted(rooms, key=lambda job: (job.name not in FIRST, -job.files))
+    alone = sorted(f"tests/{path.name}" for path in TESTS.glob("test_*.py"))
+    rooms.append(Job("no room", alone, len(alone)))
+    order = {name: number for number, name in enumerate(FIRST)}
+    return made + sorted(rooms, key=lambda job: (order.get(job.name, len(FIRST)), -job.files))
 
 
 def run(job: Job, rest: list[str]) -> Done:
     """One pytest, with what it prints."""
     begun = time.monotonic()
-    # the plug-in takes a second to load, and one room has tests of an OpenAPI document
-    apart = [] if job.name == "signing" else ["-p", "no:schemathesis"]
-    argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *apart, *job.arguments, *rest]
+    # plug-ins take their time to load: nobody uses anyio's, and one room has tests of an OpenAPI document
+    unused = ["cacheprovider", "anyio", *([] if job.name == "signing" else ["schemathesis"])]
+    apart = [word for name in unused for word in ("-p", f"no:{name}")]
+    argv = [sys.executable, "-m", "pytest", *apart, *job.arguments, *rest]
     # hundreds of tests start a Python: each would compile all of the package, where nothing may be kept
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(ROOT / ".make" / "pycache")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)

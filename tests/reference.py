@@ -4,7 +4,7 @@ It knows the private numbers, derives everything that gives a key away, writes e
 that real programs were seen to use, and looks for every whole occurrence at every byte offset with
 ``bytes.find``. It shares no code with ``immure``: not the arithmetic, not the layouts, not the way of reading
 a file. Two things are left out, and neither can hold a needle: windows of zeros, and windows without any
-aligned word of any needle.
+aligned word of the needle.
 
 >>> numbers = ed25519_secrets(bytes(range(32)))
 >>> sorted(numbers)[:2]
@@ -244,23 +244,25 @@ def _label(needle: Needle, window: bytes, at: int) -> str:
     return needle.encoding
 
 
-def aligned_words(needles: list[Needle]) -> frozenset[int]:
-    """The words of eight bytes that begin at one of the first eight bytes of a needle.
+def aligned_words(needles: list[Needle]) -> dict[int, list[int]]:
+    """The words of eight bytes that begin at one of the first eight bytes of a needle, and the needles (by
+    their index) of which they are.
 
     Wherever a needle of 15 bytes or more stands, one of these stands in it at an address that eight divides.
     """
     assert all(len(needle.data) >= 15 for needle in needles)
-    return frozenset(
-        int.from_bytes(needle.data[start : start + 8], sys.byteorder)
-        for needle in needles
-        for start in range(8)
-    )
+    words: dict[int, list[int]] = {}
+    for index, needle in enumerate(needles):
+        for start in range(8):
+            word = int.from_bytes(needle.data[start : start + 8], sys.byteorder)
+            words.setdefault(word, []).append(index)
+    return words
 
 
-def _plain_hits(window: bytes, needles: list[Needle], words: frozenset[int]) -> Iterator[Hit]:
-    if words.isdisjoint(memoryview(window[: len(window) & ~7]).cast("Q")):
-        return
-    for needle in needles:
+def _plain_hits(window: bytes, needles: list[Needle], words: dict[int, list[int]]) -> Iterator[Hit]:
+    present = words.keys() & memoryview(window[: len(window) & ~7]).cast("Q")
+    for index in sorted({index for word in present for index in words[word]}):
+        needle = needles[index]
         for at in _find_all(window, needle.data):
             yield Hit(needle.kid, needle.secret, _label(needle, window, at), at, len(needle.data))
 

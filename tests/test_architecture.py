@@ -65,7 +65,10 @@ def test_the_library_neither_prints_nor_exits() -> None:
     for path in sorted(PACKAGE.rglob("*.py")):
         if "cli" in path.relative_to(PACKAGE).parts or path.stem.split("_")[-1] in PROGRAMS:
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        if "print" not in text and "exit" not in text:
+            continue
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in (
                 "print",
                 "sys.exit",

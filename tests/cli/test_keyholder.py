@@ -14,9 +14,9 @@ from typing import NamedTuple
 import pytest
 
 from custody import keys as files
-from custody.keyholder.making import claims
+from custody.keyholder.making import CHEAP, claims
 from immure.cli.main import run as run_immure
-from immure.custody.keyholder import KeyHolder
+from immure.custody.keyholder import KeyHolder, launch
 
 FILE = "own/keys.sealed"
 PIN = ("--pin-file", "pin")
@@ -47,6 +47,13 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
     return run
 
 
+@pytest.fixture
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PINs are stretched as little as may be; at their price they are in the tests that start a program."""
+    monkeypatch.setattr(launch, "COST", CHEAP["cost"])
+
+
+@pytest.mark.usefixtures("cheap")
 def test_from_an_empty_file_to_a_backup_and_back(run):
     assert run("init", FILE, *PIN).exit_code == 0
     made = run("generate", FILE, "c1", *PIN, "--alg", "ES256", *RULES, *AUDIENCE, "--quota", "9")

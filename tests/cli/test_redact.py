@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cli.inside import immure
 from docs import example_files
 
 
@@ -19,19 +21,19 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def immure(directory: Path, *arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "immure", *arguments],
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def immure_outside(directory: Path, *arguments: str) -> tuple[int, str, str]:
+    """As a program of its own."""
+    argv = [sys.executable, "-m", "immure", *arguments]
+    done = subprocess.run(argv, cwd=directory, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("dump", ["app.core", "app.core.gz", "heap.hprof"])
-def test_a_dump_is_redacted_and_then_clean(files: Path, dump: str) -> None:
+@pytest.mark.parametrize(
+    ("dump", "immure"), [("app.core", immure_outside), ("app.core.gz", immure), ("heap.hprof", immure)]
+)
+def test_a_dump_is_redacted_and_then_clean(
+    files: Path, dump: str, immure: Callable[..., tuple[int, str, str]]
+) -> None:
     code, out, err = immure(files, "redact", dump, "-o", f"out-{dump}", "--keys", "jwks.json")
     assert code == 0, err
     assert "redacted copy of" in out

@@ -7,10 +7,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import jwt
 import pytest
+
+from cli import inside
 
 KEY = os.urandom(32)
 
@@ -28,20 +31,24 @@ def folder(tmp_path: Path) -> Path:
 
 
 def immure(directory: Path, *arguments: str, given: bytes = b"") -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "immure", *arguments],
-        cwd=directory,
-        input=given,
-        capture_output=True,
-        check=False,
-    )
-    out, err = done.stdout.decode(), done.stderr.decode()
+    return without_secrets(*inside.immure(directory, *arguments, given=given))
+
+
+def immure_outside(directory: Path, *arguments: str) -> tuple[int, str, str]:
+    """As a program of its own."""
+    argv = [sys.executable, "-m", "immure", *arguments]
+    done = subprocess.run(argv, cwd=directory, capture_output=True, text=True, check=False)
+    return without_secrets(done.returncode, done.stdout, done.stderr)
+
+
+def without_secrets(code: int, out: str, err: str) -> tuple[int, str, str]:
     for form in (KEY.hex(), base64.b64encode(KEY).decode(), "Traceback"):
         assert form not in out + err
-    return done.returncode, out, err
+    return code, out, err
 
 
-def test_make_show_scan_redact(folder: Path) -> None:
+@pytest.mark.parametrize("immure", [immure_outside])
+def test_make_show_scan_redact(folder: Path, immure: Callable[..., tuple[int, str, str]]) -> None:
     code, out, err = immure(folder, "sketch", "make", "api.key", "--kind", "hs256", "-o", "s")
     assert (code, out, err) == (0, "", "immure: s is a sketch of 1 secret now\n")
     assert (folder / "s").stat().st_mode & 0o777 == 0o600

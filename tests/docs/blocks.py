@@ -99,25 +99,28 @@ def blocks(page: Path) -> Iterator[Block]:
         at += 1
 
 
-def execute(block: Block, directory: Path) -> None:
-    """Run a block in ``directory``; AssertionError if something else happens than the page says."""
+def execute(block: Block, directory: Path, programs: Path | None = None) -> None:
+    """Run a block in ``directory``; AssertionError if something else happens than the page says.
+
+    Programs are looked for in ``programs`` first.
+    """
     if block.file is not None:
         (directory / block.file).write_text(block.text, encoding="utf-8")
     elif block.language == "python":
-        done = _run([sys.executable, "-c", block.text], directory)
+        done = _run([sys.executable, "-c", block.text], directory, programs)
         assert done.returncode == 0, f"{block.name} failed:\n{done.stdout}"
     else:
-        _execute_session(block, directory)
+        _execute_session(block, directory, programs)
 
 
-def _execute_session(block: Block, directory: Path) -> None:
+def _execute_session(block: Block, directory: Path, programs: Path | None) -> None:
     commands = block.commands()
     # after each command its exit code is printed, and put back for an `echo $?`
     script = "".join(
         f"{command.text}\nstatus=$?; printf '{_SEPARATOR}%d{_SEPARATOR}' $status; (exit $status)\n"
         for command in commands
     )
-    parts = _run(["bash", "-c", script], directory).stdout.split(_SEPARATOR)
+    parts = _run(["bash", "-c", script], directory, programs).stdout.split(_SEPARATOR)
     assert len(parts) == 2 * len(commands) + 1, f"{block.name} broke off:\n{''.join(parts)}"
     for number, command in enumerate(commands):
         printed, status = parts[2 * number], int(parts[2 * number + 1])
@@ -127,10 +130,11 @@ def _execute_session(block: Block, directory: Path) -> None:
         assert not command.output or matches(command.output, printed.splitlines()), shown
 
 
-def _run(arguments: list[str], directory: Path) -> subprocess.CompletedProcess[str]:
+def _run(arguments: list[str], directory: Path, programs: Path | None) -> subprocess.CompletedProcess[str]:
+    places = [programs or Path(sys.executable).parent, Path(sys.executable).parent, os.environ["PATH"]]
     environment = {
         **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": os.pathsep.join(map(str, places)),
         "COLUMNS": "100",
         "NO_COLOR": "1",
         "TERM": "dumb",

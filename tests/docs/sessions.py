@@ -23,14 +23,15 @@ def sessions(*, crashing: bool) -> list[tuple[str, list[Block]]]:
     return [one for one in found if any(map(_crashes, one[1])) == crashing]
 
 
-def run(page: str, found: list[Block], files: Path, directory: Path) -> None:
-    """Run the blocks of a page in ``directory``, which gets a copy of the example files."""
+def run(page: str, found: list[Block], files: Path, directory: Path, programs: Path | None = None) -> None:
+    """Run the blocks of a page in ``directory``, which gets a copy of the example files; ``programs`` is for
+    the front of ``PATH``."""
     to_run = [block for block in found if block.not_executed is None]
     if any("gcore" in block.text for block in to_run) and not _can_gcore():
         pytest.skip(f"NOT TESTED: {page} needs gdb's gcore, and the permission to attach it to a process")
     shutil.copytree(files, directory)
     for block in to_run:
-        execute(block, directory)
+        execute(block, directory, programs)
 
 
 def _crashes(block: Block) -> bool:

@@ -17,8 +17,17 @@ NOT_EXECUTED = 15
 
 @pytest.mark.parametrize(("page", "found"), PAGES, ids=[page for page, _ in PAGES])
 def test_the_blocks_of_a_page_do_what_it_says(
+    page: str, found: list[Block], files: Path, tmp_path: Path, quick_immure: Path
+) -> None:
+    run(page, found, files, tmp_path / "session", quick_immure)
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize(("page", "found"), PAGES, ids=[page for page, _ in PAGES])
+def test_programs_that_really_start_do_so_as_well(
     page: str, found: list[Block], files: Path, tmp_path: Path
 ) -> None:
+    """Which takes several times as long."""
     run(page, found, files, tmp_path / "session")
 
 

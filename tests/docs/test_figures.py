@@ -88,8 +88,6 @@ def test_the_stated_budgets_are_those_of_the_plan() -> None:
     ("words", "figure"),
     [
         ("G = {:,}", EXPONENT_MULTIPLE),
-        ("runs of {:,} bytes or more only", plan.NEAR_LONG),
-        ("within {} bytes of either end", plan.NEAR_EDGE),
         ("{} bytes for a scalar", plan.LONGEST_SCALAR_RUN),
         ("runs of up to {} bytes", plan.LONGEST_START_RUN),
         ("of those longer than {} ", plan.LONGEST_NUMBER_RUN),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -77,7 +78,10 @@ def hold(image: Image, *, mode: Mode = "quick") -> Outcome:
     outcome.present = len(expected)
     outcome.keys_present = len({hit.kid for hit in expected})
     outcome.keys_found = sum(key.kid in found for key in image.keys)
-    outcome.missed = [hit for hit in sorted(expected) if not _is_reported(hit, found.get(hit.kid))]
+    reported = {kid: _Reported(finding) for kid, finding in found.items()}
+    outcome.missed = [
+        hit for hit in sorted(expected) if hit.kid not in reported or hit not in reported[hit.kid]
+    ]
     ours = {key.kid for key in image.keys}
     outcome.strangers = [
         f"{finding.key.label}: {finding.proof}" for kid, finding in found.items() if kid not in ours
@@ -95,8 +99,22 @@ def _can_be_asked_for(hits: Iterable[reference.Hit]) -> list[reference.Hit]:
     return [hit for hit in hits if hit.kid in telling]
 
 
-def _is_reported(hit: reference.Hit, finding: Finding | None) -> bool:
-    return finding is not None and any(_covers(occurrence, hit) for occurrence in finding.occurrences)
+class _Reported:
+    """What a finding says of a key; whether a number is in it."""
+
+    def __init__(self, finding: Finding) -> None:
+        spans = [
+            (_span(one.encoding, one.offset, one.length), one) for one in finding.occurrences if one.whole
+        ]
+        self._found = sorted(spans, key=lambda found: found[0])
+        self._begins = [begin for (begin, _), _ in self._found]
+        self._longest = max((end - begin for (begin, end), _ in self._found), default=0)
+
+    def __contains__(self, hit: reference.Hit) -> bool:
+        # only what begins at the number's first byte or before it, and not too far before it, can hold it
+        first, _ = _span(hit.encoding, hit.offset, hit.length)
+        near = bisect_left(self._begins, first - self._longest), bisect_right(self._begins, first)
+        return any(_covers(occurrence, hit) for _, occurrence in self._found[slice(*near)])
 
 
 def _covers(occurrence: Occurrence, hit: reference.Hit) -> bool:

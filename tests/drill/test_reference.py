@@ -12,6 +12,13 @@ import reference
 from drill import keys
 
 RANDOM = random.Random(4)
+#: Bytes from one planted needle to the next: several of them in a window, and all of them in several windows.
+STEP = 8000
+
+
+@pytest.fixture(scope="module")
+def rsa() -> keys.DrillKey:
+    return keys.make("rsa")
 
 
 def plant(path: Path, data: bytes, offset: int, *, size: int = 700_000, sparse: bool = False) -> None:
@@ -30,9 +37,9 @@ def test_every_needle_is_found_at_every_alignment(kind: str, sparse: bool, tmp_p
     planted = {}
     with (tmp_path / "image").open("wb") as file:
         for number, needle in enumerate(needles):
-            offset = number * 40_000 + RANDOM.randrange(4000) * 8 + number % 8
-            file.seek(number * 40_000)
-            file.write(b"" if sparse else RANDOM.randbytes(40_000))
+            offset = number * STEP + RANDOM.randrange(STEP // 16) * 8 + number % 8
+            file.seek(number * STEP)
+            file.write(b"" if sparse else RANDOM.randbytes(STEP))
             file.seek(offset)
             file.write(needle.data)
             planted[needle.secret, offset] = needle.encoding
@@ -41,22 +48,20 @@ def test_every_needle_is_found_at_every_alignment(kind: str, sparse: bool, tmp_p
 
 
 @pytest.mark.parametrize("place", [0, reference.WINDOW - 1, reference.WINDOW, 700_000 - 128])
-def test_borders_of_windows_and_files(place: int, tmp_path: Path) -> None:
-    key = keys.make("rsa")
-    plant(tmp_path / "image", int(key.secrets["p"]).to_bytes(128, "little"), place)
-    hits = reference.search(tmp_path / "image", {key.kid: key.secrets})
+def test_borders_of_windows_and_files(place: int, rsa: keys.DrillKey, tmp_path: Path) -> None:
+    plant(tmp_path / "image", int(rsa.secrets["p"]).to_bytes(128, "little"), place)
+    hits = reference.search(tmp_path / "image", {rsa.kid: rsa.secrets})
     assert [(hit.secret, hit.encoding, hit.offset) for hit in hits] == [("p", "le64", place)]
 
 
 @pytest.mark.parametrize("charset", ["ascii", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\\n"])
 @pytest.mark.parametrize("place", [1000, 1001, reference.WINDOW - 300])
-def test_pem_text(charset: str, line_end: str, place: int, tmp_path: Path) -> None:
-    key = keys.make("rsa")
-    keys.write_private(key, tmp_path)
+def test_pem_text(charset: str, line_end: str, place: int, rsa: keys.DrillKey, tmp_path: Path) -> None:
+    keys.write_private(rsa, tmp_path)
     text = (tmp_path / "rsa.pem").read_text().replace("\n", line_end)
     plant(tmp_path / "image", text.encode(charset), place)
-    hits = reference.search(tmp_path / "image", {key.kid: key.secrets})
+    hits = reference.search(tmp_path / "image", {rsa.kid: rsa.secrets})
     names = {hit.secret for hit in hits}
     assert {"p", "q", "dp", "dq", "qinv"} <= names
     assert names & {"d", "d_lambda"}

@@ -75,9 +75,14 @@ def _prefixes(parts: list[bytes]) -> list[bytes]:
     return [b"".join(parts[:count]) for count in range(len(parts) + 1)]
 
 
+@pytest.fixture(scope="module")
+def more():
+    return bytes(ordinary_memory(3_000_000, seed=9))
+
+
 @pytest.mark.parametrize("codec", CODECS)
-def test_cut_image_is_searched_as_far_as_it_goes(tmp_path, codec):
-    packed = CODECS[codec](CORE + bytes(ordinary_memory(3_000_000, seed=9)))
+def test_cut_image_is_searched_as_far_as_it_goes(tmp_path, codec, more):
+    packed = CODECS[codec](CORE + more)
     (tmp_path / "a").write_bytes(packed[: len(packed) * 3 // 4])
     [image] = opened(tmp_path / "a")
     assert image.format == "elf-core"

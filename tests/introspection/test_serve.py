@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from cli.inside import immure
 from immure.cli.serve import SERVERS, serve
 from immure.errors import UsageError
 from immure.introspection.settings import Listen
@@ -194,7 +195,11 @@ def _run(place: Path, text: str, *options: str) -> tuple[int, str]:
     (place / "policy.toml").write_text(POLICY)
     (place / "keys.json").write_text(json.dumps({"keys": [jwk("Ed25519", issuer="https://login.example")]}))
     (place / "introspection.toml").write_text(text)
-    argv = [*COMMAND, "--config", str(place / "introspection.toml"), *options]
+    options = ("--config", str(place / "introspection.toml"), *options)
+    if "--check" in options:  # it starts nothing: no need of a process
+        code, out, err = immure(place, "serve", "introspection", *options)
+        return code, out + err
+    argv = [*COMMAND, *options]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
     return done.returncode, done.stdout + done.stderr
 

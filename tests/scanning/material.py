@@ -7,7 +7,7 @@ that the first number they draw is prime, so that even RSA-8192 takes no time to
 from __future__ import annotations
 
 import random
-from functools import cache
+from functools import cache, lru_cache
 
 from immure.dumps.detect import parse_image
 from immure.dumps.dump import Image
@@ -71,15 +71,20 @@ def forms(kind: str) -> dict[tuple[str, str], bytes]:
 
 def filler(name: str, size: int, seed: int = 0) -> bytearray:
     """Memory to plant into: ``zeros``, ``random`` bytes, ``text``, or a mixture (``ordinary``)."""
+    return bytearray(_filler(name, size, seed))
+
+
+@lru_cache(256)
+def _filler(name: str, size: int, seed: int) -> bytes:
     chance = random.Random(f"{name} {seed}")
     if name == "zeros":
-        return bytearray(size)
+        return bytes(size)
     if name == "random":
-        return bytearray(chance.randbytes(size))
+        return chance.randbytes(size)
     if name == "text":
         words = ("the", "quick", "brown", "fox", "jumps", "over", "13", "lazy", "dogs\n")
-        return bytearray(" ".join(chance.choices(words, k=size // 3)).encode()[:size].ljust(size))
-    return ordinary_memory(size, seed)
+        return " ".join(chance.choices(words, k=size // 3)).encode()[:size].ljust(size)
+    return bytes(ordinary_memory(size, seed))
 
 
 def image_of(data: bytes | bytearray, path: str = "test.raw") -> Image:

@@ -172,7 +172,7 @@ def test_a_stream_that_is_read_once_has_the_findings_of_a_file(
         return {(gap.detector, re.sub(r"\d+", "", gap.reason)) for gap in image.not_searched}
 
     plain = scanned(CORE.data)
-    assert len(plain.findings) == (3 if mode == "quick" else 4)
+    assert len(plain.findings) == 4
     for name in ("zst", "gz", "lz4"):
         packed = scanned(CONTAINERS[name](CORE.data))
         assert facts(packed) == facts(plain), name

@@ -223,7 +223,7 @@ def test_the_search_above_would_find_them(tmp_path):
     """The same search, of a process that has the key: this one."""
     key = files.key("P-256")
     image = readable_memory(os.getpid())
-    assert [piece for piece in secrets_of("P-256") if piece in image]
+    assert any(piece in image for piece in secrets_of("P-256"))
     del key
 
 

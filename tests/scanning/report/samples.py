@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 
 from immure.dumps.dump import Process, Region, Thread
 from immure.keymaterial.key import EcNumbers, OkpNumbers, Origin, PublicKey, RsaNumbers
@@ -148,7 +149,8 @@ SAMPLES: dict[str, ScanReport] = {
 }
 
 
-def big(occurrences: int = 100_000, regions: int = 20_000, gaps: int = 20_000) -> ScanReport:
+@cache
+def big(occurrences: int = 40_000, regions: int = 8_000, gaps: int = 8_000) -> ScanReport:
     """A report with a great many of everything."""
     page = 1 << 16
     held = tuple(

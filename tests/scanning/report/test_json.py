@@ -45,18 +45,13 @@ def test_samples_conform(name: str) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(reports)
-def test_any_report_conforms(report: ScanReport) -> None:
+def test_any_report_conforms_and_is_ascii_without_controls(report: ScanReport) -> None:
     value = parsed(report)
     assert len(value["images"]) == len(report.images)
     for image, said in zip(report.images, value["images"], strict=True):
         assert said["path"] == image.path
         assert said["complete"] == image.complete
         assert [f["proof"] for f in said["findings"]] == [f.proof for f in image.findings]
-
-
-@settings(max_examples=40, deadline=None)
-@given(reports)
-def test_output_is_ascii_without_controls(report: ScanReport) -> None:
     assert all(character == "\n" or " " <= character <= "~" for character in written(report))
 
 
@@ -121,5 +116,5 @@ def test_large_report_is_written_in_pieces() -> None:
             return len(text)
 
     write_json(report, Sink())
-    assert sum(pieces) > 10_000_000
+    assert sum(pieces) > 5_000_000
     assert max(pieces) < 10_000

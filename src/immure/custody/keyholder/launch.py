@@ -50,7 +50,7 @@ class Options:
     guard: bool = True
     timeout: float = 30.0
     restarts: int = 5
-    cost: tuple[int, int, int] = COST
+    cost: tuple[int, int, int] = field(default_factory=lambda: COST)
     allow: frozenset[int] = field(default_factory=frozenset)
 
 
