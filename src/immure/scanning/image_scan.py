@@ -154,7 +154,7 @@ class ImageScan:
         self.report.not_searched += texts.not_searched
 
     def _new_searcher(self, plan: Plan) -> Searcher:
-        self._hunts.sketches.leaves_noise = plan.tier("primes") != "all"
+        self._hunts.sketches.leaves_noise = plan.tier("sketches") != "all"
         searcher = Searcher(
             self._image.reader,
             self.keys,

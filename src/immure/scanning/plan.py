@@ -1,11 +1,11 @@
 """Which windows each detector visits: decided once per image, from what the survey counted in it.
 
-Exhaustive mode visits every window. Quick mode visits the widest of these sets whose size fits a budget, so
-that small images are searched completely in either mode: ``all`` windows; ``quiet``, all but the inside of
-noise, 64 KiB or more of pages that look random all over; and then, of that, for aligned primes ``near``, in
-long runs only what is near their ends, and for everything else ``edges``: the ends of runs that are not too
-long and look random. For scalars of elliptic curves, where many runs look random, that becomes ``starts``:
-the beginnings of short runs. What was left out is reported.
+Exhaustive mode visits every window. So does quick mode for aligned primes of few keys, which cost next to
+nothing. For everything else it visits the widest of these sets whose size fits a budget, so that small images
+are searched completely in either mode: ``all`` windows; ``quiet``, all but the inside of noise, 64 KiB or
+more of pages that look random all over; and then, of that, ``edges``: the ends of runs that are not too long
+and look random. For scalars of elliptic curves, where many runs look random, that becomes ``starts``: the
+beginnings of short runs. What was left out is reported.
 """
 
 from __future__ import annotations
@@ -19,15 +19,12 @@ from immure.scanning.kernels.ec import candidates
 from immure.scanning.kernels.workspace import NEVER_LONG, Runs, Windows, Workspace, count_windows
 from immure.scanning.options import Mode
 
-Tier = Literal["all", "quiet", "near", "edges", "starts"]
-_TIERS: Final[tuple[Tier, ...]] = ("all", "quiet", "near", "edges", "starts")
+Tier = Literal["all", "quiet", "edges", "starts"]
+_TIERS: Final[tuple[Tier, ...]] = ("all", "quiet", "edges", "starts")
 
 #: In the tier ``edges``: words from the ends of a run within which windows are visited. One may belong to
 #: something else.
 EDGE_WORDS: Final = 1
-#: In the tier ``near``: bytes from which on a run is long, and from its ends within which it is visited.
-NEAR_LONG: Final = 1024
-NEAR_EDGE: Final = 256
 #: Longest runs of the tier ``edges``: for long numbers by their length (the numbers of an RSA key side by
 #: side take nine times that of a prime), for scalars in bytes.
 LONGEST_RUN: Final = 12
@@ -45,20 +42,20 @@ STRICT_WIDTH: Final = 32
 
 #: Families by the name under which users choose them.
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
-    "rsa": ("primes", "many", "layouts"),
+    "rsa": ("many", "layouts"),
     "montgomery": ("layouts", "constants"),
     "ec": ("scalars",),
     "structure": (),
 }
-#: Windows (at steps of 8 bytes) that quick mode may visit, by family of detectors. A window of ``primes``
-#: costs a few nanoseconds, one of ``layouts`` some tens (eight starts per word), one of ``scalars`` up to
-#: some microseconds, one of ``constants`` some ten.
+#: Windows (at steps of 8 bytes) that quick mode may visit, by family of detectors. A window of ``layouts``
+#: costs some ten nanoseconds (eight starts per word), one of ``scalars`` up to some microseconds, one of
+#: ``constants`` some ten, one of ``sketches`` one. One of ``primes``, which have no budget, costs some two.
 BUDGETS: Final[dict[str, int]] = {
-    "primes": 2 << 20,
     "many": 1 << 20,
     "layouts": 1 << 20,
     "scalars": 1 << 20,
     "constants": 1 << 18,
+    "sketches": 2 << 20,
 }
 
 
@@ -90,7 +87,6 @@ def count(space: Workspace) -> Counts:
     ):
         counted["all"], _ = count_windows(runs, width, windows("all", 8))
         counted["quiet"], counted["edges"] = count_windows(quiet, width, windows("edges", 8))
-    counts.loose["near"] = count_windows(space.quiet_loose, LOOSE_WIDTH, windows("near", 8))[1]
     counts.strict["edges"] = len(scalar_candidates(space, "edges", STRICT_WIDTH))
     return counts
 
@@ -133,7 +129,7 @@ def windows(tier: Tier, step: int) -> Windows:
     dull."""
     if tier in ("edges", "starts"):
         return Windows(step, 0, 8 * EDGE_WORDS)
-    return Windows(step, NEAR_LONG if tier == "near" else NEVER_LONG, NEAR_EDGE)
+    return Windows(step, NEVER_LONG, 0)
 
 
 @dataclass(frozen=True)
@@ -169,13 +165,11 @@ def is_settled(mode: Mode, counts: Counts, detectors: Iterable[str]) -> bool:
 
 def make_plan(mode: Mode, counts: Counts) -> Plan:
     """Choose the widest tier that fits each family's budget."""
-    tiers: dict[str, Tier] = {}
+    tiers: dict[str, Tier] = {"primes": "all"}
     for family, budget in BUDGETS.items():
         counted = counts.strict if family == "scalars" else counts.loose
         fitting = [tier for tier in _TIERS[:2] if counted[tier] <= budget]
-        # aligned primes cost little
-        narrowest: Tier = "near" if family == "primes" else "edges"
-        if family == "scalars" and counted["edges"] > EDGE_CANDIDATES:
-            narrowest = "starts"
+        many = family == "scalars" and counted["edges"] > EDGE_CANDIDATES
+        narrowest: Tier = "starts" if many else "edges"
         tiers[family] = "all" if mode == "exhaustive" else fitting[0] if fitting else narrowest
     return Plan(mode, tiers, counts)

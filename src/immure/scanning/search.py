@@ -24,7 +24,6 @@ from immure.scanning.proofs import Proof
 
 _REASONS: dict[Tier, str] = {
     "quiet": "quick mode: noise (64 KiB or more of random-looking pages) was left out",
-    "near": "quick mode: the inside of long runs of words that are not dull was left out",
     "edges": "quick mode: only the ends of short runs of words that look random were searched",
     "starts": "quick mode: only the beginnings of short runs of words that look random were searched",
 }

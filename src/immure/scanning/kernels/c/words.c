@@ -118,10 +118,11 @@ void words_count(const int64_t *runs, size_t nruns, size_t width, size_t step, s
 /* --- what looks random ------------------------------------------------------------------------------------------------------ */
 
 INLINE int distinct_bytes(const uint8_t *p, int64_t length) {
-    uint64_t seen[4] = {0, 0, 0, 0};
+    uint8_t seen[256]; /* bytes and not bits: none of the stores waits for the one before */
     int distinct = 0;
-    for (int64_t i = 0; i < length; i++) seen[p[i] >> 6] |= 1ull << (p[i] & 63);
-    for (int i = 0; i < 4; i++) distinct += __builtin_popcountll(seen[i]);
+    memset(seen, 0, sizeof seen);
+    for (int64_t i = 0; i < length; i++) seen[p[i]] = 1;
+    for (int i = 0; i < 256; i++) distinct += seen[i];
     return distinct;
 }
 
