@@ -57,8 +57,12 @@ def _times(left: int, right: int) -> int:
 def _make_sbox() -> bytes:
     """The inverse in GF(2^8), and the affine map of FIPS 197, section 5.1.1."""
     box = bytearray(256)
+    powers = [1]  # of 3, which every value but 0 is one of
+    while len(powers) < 255:
+        powers.append(_times(powers[-1], 3))
+    inverses = {power: powers[-index % 255] for index, power in enumerate(powers)}
     for value in range(256):
-        inverse = next((other for other in range(256) if _times(value, other) == 1), 0)
+        inverse = inverses.get(value, 0)
         turned = (inverse << shift | inverse >> 8 - shift for shift in range(5))
         result = 0x63
         for term in turned:

@@ -63,12 +63,41 @@ class Curve:
 
     def multiply(self, scalar: int, point: Point) -> Point:
         """``scalar`` times ``point``; ``scalar`` is not negative. Not in constant time."""
-        result: Point = None
-        for bit in bin(scalar)[2:]:
-            result = self.add(result, result)
+        if point is None or scalar == 0:
+            return None
+        # Jacobian coordinates: one inversion at the end in place of one for each addition
+        result = (*point, 1)
+        for bit in bin(scalar)[3:]:
+            result = self._doubled(*result)
             if bit == "1":
-                result = self.add(result, point)
-        return result
+                result = self._added(*result, *point)
+        x, y, z = result
+        if z == 0:
+            return None
+        inverse = pow(z, -1, self.p)
+        square = inverse * inverse % self.p
+        return x * square % self.p, y * square * inverse % self.p
+
+    def _doubled(self, x: int, y: int, z: int) -> tuple[int, int, int]:
+        """Twice (x/z², y/z³); z = 0 is the point at infinity."""
+        p, square = self.p, y * y % self.p
+        middle, slope = 4 * x * square, 3 * x * x + self.a * z**4
+        u = (slope * slope - 2 * middle) % p
+        return u, (slope * (middle - u) - 8 * square * square) % p, 2 * y * z % p
+
+    def _added(self, x: int, y: int, z: int, right_x: int, right_y: int) -> tuple[int, int, int]:
+        """(x/z², y/z³) and a point that is not at infinity."""
+        p = self.p
+        if z == 0:
+            return right_x, right_y, 1
+        square = z * z % p
+        run, rise = (right_x * square - x) % p, (right_y * square * z - y) % p
+        if run == 0:
+            return self._doubled(x, y, z) if rise == 0 else (1, 1, 0)
+        squared = run * run % p
+        cubed, middle = squared * run % p, x * squared % p
+        u = (rise * rise - cubed - 2 * middle) % p
+        return u, (rise * (middle - u) - y * cubed) % p, z * run % p
 
     def y_of(self, x: int) -> int | None:
         """A y for this x, or None if there is no point."""
