@@ -27,6 +27,7 @@ import measure
 
 from drill import keys as drill_keys
 from drill import launch
+from drill.crash import DrillError
 from drill.images import Image, captures, take
 from drill.launch import Stack
 from drill.stacks import STACKS
@@ -85,11 +86,14 @@ def look(image: Image, scratch: Path) -> dict[str, Any]:
 
 def rows_of(stack: Stack, scratch: Path, wanted: Sequence[str]) -> Iterator[dict[str, Any]]:
     """All images of one run of a stack, and of one that only verifies."""
+    ways = [way for way in captures(stack) if way in wanted]
     for signs in (True, False) if stack.has_control else (True,):
-        ways = [way for way in captures(stack) if way in wanted]
-        for image in take(stack, scratch, stack.kinds, signs=signs, ways=ways):
-            yield look(image, scratch)
-            image.path.unlink()
+        try:
+            for image in take(stack, scratch, stack.kinds, signs=signs, ways=ways):
+                yield look(image, scratch)
+                image.path.unlink()
+        except DrillError as error:
+            print(f"{stack.name}: NOT TAKEN: {str(error).splitlines()[0]}", flush=True)
 
 
 def chosen(names: str | None) -> Sequence[Stack]:
