@@ -135,7 +135,7 @@ def hashing(image: Path, rounds: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dir", type=Path)
-    parser.add_argument("--megabytes", type=int, default=2048)
+    parser.add_argument("--megabytes", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--image", type=Path, help="what memory looks like; by default it is made up")
     parser.add_argument("--quick", action="store_true", help="128 MB, one round: a smoke run")
