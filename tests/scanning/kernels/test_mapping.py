@@ -122,10 +122,22 @@ theirs[4096]
 """
 
 
+BETWEEN = """
+import faulthandler
+first = Mapping(descriptor, 1 << 16)
+faulthandler.enable()  # calls the handler that it finds, which is ours
+del first
+"""
+
+
 @pytest.mark.parametrize(
     ("before", "said"),
-    [("", ""), ("import faulthandler; faulthandler.enable()", "Fatal Python error: Bus error")],
-    ids=["by default", "with a handler"],
+    [
+        ("", ""),
+        ("import faulthandler; faulthandler.enable()", "Fatal Python error: Bus error"),
+        (BETWEEN, "Fatal Python error: Bus error"),
+    ],
+    ids=["by default", "with a handler", "with one that was set between two of ours"],
 )
 def test_bus_errors_of_others_do_what_they_did(tmp_path: Path, before: str, said: str) -> None:
     path = tmp_path / "image"

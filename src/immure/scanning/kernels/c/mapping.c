@@ -28,6 +28,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction before;
 static int used;
 static uintptr_t page; /* its size */
+static _Thread_local int is_passing_on;
 
 static map *map_of(uintptr_t address) {
     for (int i = 0; i < MAX_MAPS; i++) {
@@ -48,13 +49,15 @@ static void on_bus_error(int number, siginfo_t *info, void *context) {
             return;
         }
     }
-    if (before.sa_flags & SA_SIGINFO) {
-        before.sa_sigaction(number, info, context);
-    } else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
-        before.sa_handler(number);
-    } else {
-        sigaction(SIGBUS, &before, NULL); /* the access is repeated, and ends the process as it would have */
+    int is_handled = before.sa_flags & SA_SIGINFO || (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN);
+    if (!is_handled || is_passing_on) { /* a handler that was set between two of ours passes on to us: not in a circle */
+        signal(SIGBUS, SIG_DFL);        /* the access is repeated, and ends the process as it would have */
+        return;
     }
+    is_passing_on = 1;
+    if (before.sa_flags & SA_SIGINFO) before.sa_sigaction(number, info, context);
+    else before.sa_handler(number);
+    is_passing_on = 0;
 }
 
 static int watch(void) {
