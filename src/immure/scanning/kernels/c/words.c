@@ -122,7 +122,7 @@ INLINE int distinct_bytes(const uint8_t *p, int64_t length) {
     int distinct = 0;
     memset(seen, 0, sizeof seen);
     for (int64_t i = 0; i < length; i++) seen[p[i]] = 1;
-    for (int i = 0; i < 256; i++) distinct += seen[i];
+    for (int i = 0; i < 256; i += 8) distinct += __builtin_popcountll(load64(seen + i));
     return distinct;
 }
 
