@@ -45,6 +45,13 @@ def test_a_database_without_a_password(tmp_path: Path) -> None:
 
 
 @needs_certutil
+def test_a_database_with_a_password_that_everybody_knows(tmp_path: Path) -> None:
+    (tmp_path / "db").mkdir()
+    path = database(tmp_path / "db", "changeit")
+    assert sorted(finding.key.label for finding in look(path.parent).findings) == ["P-256", "RSA-2048"]
+
+
+@needs_certutil
 def test_a_database_with_a_password(tmp_path: Path) -> None:
     (tmp_path / "db").mkdir()
     path = database(tmp_path / "db", "correct horse")

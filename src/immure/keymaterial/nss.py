@@ -79,19 +79,20 @@ def read_database(data: bytes, at: int) -> Database:
         name = part.start - size - len(NAME)
         if name >= 0 and data.startswith(NAME, name):
             salt = data[part.start - size : part.start]
-            return Database(name, part.end, *_secret(part, salt))
+            return Database(name, part.end, *secret_of(salt, part.encryption, part.hidden))
     raise KeyFormatError("not what NSS checks a password by")
 
 
-def _secret(part: _Part, salt: bytes) -> tuple[bytes | None, str]:
-    """What all parts are encrypted under, or why that is not known."""
-    tried = COMMON_PASSWORDS[: _MOST_TRYING // part.encryption.cost]
+def secret_of(salt: bytes, encryption: Encryption, hidden: bytes) -> tuple[bytes | None, str]:
+    """What all parts of the database with this salt are encrypted under, if what its password is checked by
+    opens with a common one; or None, and why that is not known."""
+    tried = COMMON_PASSWORDS[: _MOST_TRYING // encryption.cost]
     for password in tried:
         secret = hashlib.sha1(salt + password.encode(), usedforsecurity=False).digest()
-        if _opened(part, secret) == _CHECK:
+        if _opened(encryption, hidden, secret) == _CHECK:
             return secret, ""
     if len(tried) < len(COMMON_PASSWORDS):
-        return None, not_all_tried(part.encryption.derivation.rounds)
+        return None, not_all_tried(encryption.derivation.rounds)
     return None, CLOSED
 
 
@@ -110,7 +111,7 @@ def read_keys(data: bytes, secret: bytes) -> Iterator[NssKey]:
         if budget < 0:
             return
         at = data.find(PBES2, part.end)
-        plain = _opened(part, secret)
+        plain = _opened(part.encryption, part.hidden, secret)
         if plain is None:
             continue
         if numbers and numbers[-1][0].end != part.start:
@@ -139,9 +140,9 @@ def _read_part(data: bytes, at: int) -> _Part:
     raise KeyFormatError("nothing that is encrypted with PBES2")
 
 
-def _opened(part: _Part, secret: bytes) -> bytes | None:
+def _opened(encryption: Encryption, hidden: bytes, secret: bytes) -> bytes | None:
     try:
-        return part.encryption.decrypt(secret, part.hidden)
+        return encryption.decrypt(secret, hidden)
     except KeyFormatError:
         return None
 

@@ -6,7 +6,7 @@ from cffi import FFI
 
 HERE = Path(__file__).parent / "c"
 SOURCES = ["ec.c", "ec_load.c", "ec_hash.c", "ec_filter.c", "ec_portable.c", "ec_ifma.c"]
-HEADERS = ["ec.h", "ec_internal.h", "ec_reduce.h", "ec_comb.inc.h", "ec_ifma.inc.h"]
+HEADERS = ["ec.h", "ec_internal.h", "ec_reduce.h", "ec_comb.inc.h", "ec_ifma.inc.h", "ifma.h"]
 
 ffi = FFI()
 ffi.cdef((HERE / "ec.h").read_text(encoding="ascii"))

@@ -38,6 +38,7 @@ ffi.set_source(
             "rsa_divide",
             "rsa_ifma",
             "rsa_sieve.inc",
+            "ifma",
         )
     ],
     extra_compile_args=["-O3", "-fno-strict-aliasing", "-Wall", "-Wextra", "-Wno-unused-parameter"],

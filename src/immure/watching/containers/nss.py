@@ -1,15 +1,14 @@
-"""Key databases of NSS (``key4.db`` of Firefox, Thunderbird and servers), as far as no password closes them.
+"""Key databases of NSS (``key4.db`` of Firefox, Thunderbird and servers) that common passwords open.
 
 Layout: an SQLite database (``sdb.c`` of NSS): ``metaData`` has the salt and an encrypted constant by which a
 password is checked, ``nssPrivate`` one row for each private object, with a column for each attribute of PKCS
 #11 (``a124``:
 CKA_PRIME_1). Secret attributes are encrypted by PBES2 (RFC 8018), under a key from the SHA-1 of salt and
-password. With no password set, it is the empty one; others are not tried. Certificates of old databases
-(``key3.db``) and triple DES are not read."""
+password. With no password set, it is the empty one; those that everybody knows are tried as well. Old
+databases (``key3.db``) are not read."""
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -20,9 +19,11 @@ from immure.dumps.readers import BytesReader, SharedReader
 from immure.dumps.tables import printable
 from immure.dumps.unreadable import Unreadable
 from immure.errors import KeyFormatError
-from immure.keymaterial.curves import CURVES
+from immure.keymaterial.curves import CURVE_BY_OID
 from immure.keymaterial.der import OCTETS, OID, SEQUENCE, Der
+from immure.keymaterial.nss import secret_of
 from immure.keymaterial.numbers import checked_rsa
+from immure.keymaterial.pbe import Encryption, read_encryption
 from immure.keymaterial.private import PrivateKey, ec_from_scalar, rsa_from_prime
 from immure.keymaterial.serialize import to_pkcs8
 from immure.watching.containers.part import Container, Part
@@ -36,11 +37,9 @@ _MOST_ROWS: Final = 10_000
 _MOST_VALUE: Final = 1 << 16
 #: Steps of SQLite's machine, in thousands, that a database may cost.
 _MOST_STEPS: Final = 20_000
-#: Rounds of key derivation for one database; NSS takes one where there is no password.
-_MOST_ROUNDS: Final = 100_000
-_PBES2: Final = bytes.fromhex("2a864886f70d01050d")
-_AES_256_CBC: Final = bytes.fromhex("60864801650304012a")
-_CHECK: Final = b"password-check"
+#: Units of work, a quarter of a microsecond each, that reading all keys of one database may cost; NSS takes
+#: one round of derivation where there is no password.
+_MOST_READING: Final = 2_500_000
 _ATTRIBUTES: Final = "a100, a120, a122, a124, a180, a11"
 _RSA, _EC = b"\0\0\0\0", b"\0\0\0\x03"
 
@@ -64,7 +63,7 @@ def parts(shared: SharedReader, limits: Limits) -> Iterator[Part | Unreadable]:
             database.deserialize(reader.read(0, size))
             keys = _Keys(database)
             if not keys.is_open:
-                return  # a password closes it: no finding
+                return  # a password that not everybody knows closes it: no finding
             for number, private in enumerate(keys.read(), 1):
                 yield Part(f"key {number}", BytesReader(to_pkcs8(private)))
     except (
@@ -98,15 +97,19 @@ class _Keys:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
-        self._rounds = _MOST_ROUNDS
+        self._left = _MOST_READING
         (kind,) = database.execute("SELECT type FROM sqlite_schema WHERE name = 'nssPrivate'").fetchone() or (
             "",
         )
         row = database.execute("SELECT item1, item2 FROM metaData WHERE id = 'password'").fetchone()
         if kind != "table" or row is None or not all(isinstance(item, bytes) for item in row):
             raise KeyFormatError("it has no password entry")
-        self._secret = hashlib.sha1(row[0], usedforsecurity=False).digest()
-        self.is_open = self._decrypted(row[1]) == _CHECK
+        self._secret, _ = secret_of(row[0], *_sealed(row[1]))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a common password opens it."""
+        return self._secret is not None
 
     def read(self) -> Iterator[PrivateKey]:
         """One after the other; what is no key is left out."""
@@ -127,41 +130,23 @@ class _Keys:
             return rsa_from_prime(checked_rsa(_number(n), _number(e)), _number(self._decrypted(prime)))
         if kind == _EC:
             oid = Der(curve).take(OID)
-            name = next((known.name for known in CURVES.values() if known.oid == oid), "")
-            return ec_from_scalar(name, _number(self._decrypted(scalar)))
+            if oid not in CURVE_BY_OID:
+                raise KeyFormatError("a key on a curve that is not known here")
+            return ec_from_scalar(CURVE_BY_OID[oid].name, _number(self._decrypted(scalar)))
         raise KeyFormatError("a key of another kind")
 
     def _decrypted(self, sealed: bytes) -> bytes:
-        """What PBES2 with PBKDF2, HMAC-SHA-256 and AES-256-CBC has sealed (RFC 8018, appendix A.4)."""
-        body = Der(sealed).enter(SEQUENCE)
-        algorithm = body.enter(SEQUENCE)
-        if algorithm.take(OID) != _PBES2:
-            raise KeyFormatError("its cipher is one that is not read")
-        scheme = algorithm.enter(SEQUENCE)
-        derivation = scheme.enter(SEQUENCE)
-        derivation.skip()
-        parameters = derivation.enter(SEQUENCE)
-        salt, rounds = parameters.take(OCTETS), parameters.integer()
-        cipher = scheme.enter(SEQUENCE)
-        if cipher.take(OID) != _AES_256_CBC:
-            raise KeyFormatError("its cipher is one that is not read")
-        # NSS leaves the head of an OCTET STRING of 14 bytes in the vector
-        vector, data = b"\x04\x0e" + cipher.take(OCTETS), body.take(OCTETS)
-        self._rounds -= rounds
-        if self._rounds < 0 or rounds < 1 or len(vector) != 16 or len(data) % 16 or not data:
-            raise KeyFormatError("its cipher is one that is not read")
-        return _aes(hashlib.pbkdf2_hmac("sha256", self._secret, salt, rounds, 32), vector, data)
+        encryption, hidden = _sealed(sealed)
+        self._left -= encryption.cost
+        if self._left < 0 or self._secret is None:
+            raise KeyFormatError("it asks for more rounds of derivation than are done")
+        return encryption.decrypt(self._secret, hidden)
 
 
-def _aes(key: bytes, vector: bytes, data: bytes) -> bytes:
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
-    decryptor = Cipher(algorithms.AES(key), modes.CBC(vector)).decryptor()
-    plain = decryptor.update(data) + decryptor.finalize()
-    padding = plain[-1]
-    if not 1 <= padding <= 16 or plain[-padding:] != bytes([padding]) * padding:
-        return b""  # under another key
-    return plain[:-padding]
+def _sealed(data: bytes) -> tuple[Encryption, bytes]:
+    """How a value is encrypted, and to what."""
+    body = Der(data).enter(SEQUENCE)
+    return read_encryption(body), body.take(OCTETS)
 
 
 def _number(data: bytes) -> int:

@@ -7,20 +7,16 @@
 
 #if defined(__x86_64__)
 
-#define IFMA __attribute__((target("avx512f,avx512ifma,avx512vl,avx512dq,avx512bw,bmi2")))
-#define MASK52 (((uint64_t)1 << 52) - 1)
+#include "ifma.h"
 
-IFMA EC_INLINE __m512i set1(uint64_t x) { return _mm512_set1_epi64((long long)x); }
-IFMA EC_INLINE __m512i add(__m512i a, __m512i b) { return _mm512_add_epi64(a, b); }
+#define IFMA __attribute__((target("avx512f,avx512ifma,avx512vl,avx512dq,avx512bw,bmi2")))
+
 IFMA EC_INLINE __m512i sub(__m512i a, __m512i b) { return _mm512_sub_epi64(a, b); }
 IFMA EC_INLINE __m512i and(__m512i a, __m512i b) { return _mm512_and_si512(a, b); }
 IFMA EC_INLINE __m512i or(__m512i a, __m512i b) { return _mm512_or_si512(a, b); }
 IFMA EC_INLINE __m512i shl(__m512i a, unsigned n) { return _mm512_slli_epi64(a, n); }
 IFMA EC_INLINE __m512i shr(__m512i a, unsigned n) { return _mm512_srli_epi64(a, n); }
 IFMA EC_INLINE __m512i sar(__m512i a, unsigned n) { return _mm512_srai_epi64(a, n); }
-/* c plus the low, or the high, 52 bits of the product of the low 52 bits of a and b. */
-IFMA EC_INLINE __m512i low(__m512i c, __m512i a, __m512i b) { return _mm512_madd52lo_epu64(c, a, b); }
-IFMA EC_INLINE __m512i high(__m512i c, __m512i a, __m512i b) { return _mm512_madd52hi_epu64(c, a, b); }
 
 /* Makes all digits but the last smaller than 2^52; they may be negative. */
 IFMA EC_INLINE void carry(__m512i *c, int n)
@@ -34,24 +30,9 @@ IFMA EC_INLINE void carry(__m512i *c, int n)
 /* Word k of the rows at[0] to at[7], for k = 0 to 7. */
 IFMA EC_INLINE void transpose8(__m512i *words, const uint64_t *rows, const uint64_t *at, size_t row)
 {
-    __m512i pair[8], half[4];
-    EC_UNROLL for (int k = 0; k < 8; k += 2) {
-        __m512i a = _mm512_load_si512((const void *)(rows + row * at[k]));
-        __m512i b = _mm512_load_si512((const void *)(rows + row * at[k + 1]));
-        pair[k / 2] = _mm512_unpacklo_epi64(a, b); /* words 0, 2, 4, 6 of two rows */
-        pair[4 + k / 2] = _mm512_unpackhi_epi64(a, b);
-    }
-    EC_UNROLL for (int odd = 0; odd < 2; odd++) {
-        const __m512i *p = pair + 4 * odd;
-        half[0] = _mm512_shuffle_i64x2(p[0], p[1], 0x88);
-        half[1] = _mm512_shuffle_i64x2(p[0], p[1], 0xdd);
-        half[2] = _mm512_shuffle_i64x2(p[2], p[3], 0x88);
-        half[3] = _mm512_shuffle_i64x2(p[2], p[3], 0xdd);
-        words[odd] = _mm512_shuffle_i64x2(half[0], half[2], 0x88);
-        words[4 + odd] = _mm512_shuffle_i64x2(half[0], half[2], 0xdd);
-        words[2 + odd] = _mm512_shuffle_i64x2(half[1], half[3], 0x88);
-        words[6 + odd] = _mm512_shuffle_i64x2(half[1], half[3], 0xdd);
-    }
+    __m512i chosen[8];
+    EC_UNROLL for (int k = 0; k < 8; k++) chosen[k] = _mm512_load_si512((const void *)(rows + row * at[k]));
+    transpose(chosen, words);
 }
 
 IFMA EC_INLINE __m512i load_digits(const uint16_t *digits)

@@ -62,12 +62,8 @@ INLINE uint64_t inverse64(uint64_t p) {
     return x;
 }
 
-/* Whether the quotient n / p, were it exact, has the top limb that the sizes of n and p imply.
- *
- * The quotient modulo 2^(64 limbs) is worked out limb by limb from the low end, each limb from the sum of a column of products; for a p that does
- * not divide n its top limb is as good as random. Wrong "yes" about once in 2^38 windows; the caller confirms. */
-INLINE int may_divide(const uint64_t *p, const uint64_t *n, size_t limbs, uint64_t inverse, double quotient_top) {
-    uint64_t y[MAX_LIMBS];
+/* y = n / p modulo 2^(64 limbs), for an odd p: limb by limb from the low end, each from the sum of a column of products. */
+INLINE void divide_low(uint64_t *y, const uint64_t *p, const uint64_t *n, size_t limbs, uint64_t inverse) {
     u128 sum = 0; /* of a column, with `over` above it */
     for (size_t j = 0; j < limbs; j++) {
         uint64_t over = 0;
@@ -82,6 +78,13 @@ INLINE int may_divide(const uint64_t *p, const uint64_t *n, size_t limbs, uint64
         over += sum < product;
         sum = (u128)over << 64 | sum >> 64;
     }
+}
+
+/* Whether the quotient n / p, were it exact, has the top limb that the sizes of n and p imply. For a p that does not divide n the top limb
+ * of its quotient from the low end is as good as random. Wrong "yes" about once in 2^38 windows; the caller confirms. */
+INLINE int may_divide(const uint64_t *p, const uint64_t *n, size_t limbs, uint64_t inverse, double quotient_top) {
+    uint64_t y[MAX_LIMBS];
+    divide_low(y, p, n, limbs, inverse);
     double off = quotient_top - (double)y[limbs - 1];
     double slack = quotient_top * 0x1p-40 + 4;
     wipe(y, 8 * limbs);
@@ -92,22 +95,10 @@ INLINE double top_as_double(const uint64_t *x, size_t limbs) {
     return (double)x[limbs - 1] * 0x1p64 + (double)(limbs > 1 ? x[limbs - 2] : 0);
 }
 
-/* y = 1 / p modulo 2^(64 limbs), limb by limb as in may_divide(). */
+/* y = 1 / p modulo 2^(64 limbs). */
 INLINE void invert(uint64_t *y, const uint64_t *p, size_t limbs, uint64_t inverse) {
-    u128 sum = 0;
-    for (size_t j = 0; j < limbs; j++) {
-        uint64_t over = 0;
-        for (size_t i = 0; i < j; i++) {
-            u128 product = (u128)y[i] * p[j - i];
-            sum += product;
-            over += sum < product;
-        }
-        y[j] = ((j == 0) - (uint64_t)sum) * inverse;
-        u128 product = (u128)y[j] * p[0];
-        sum += product;
-        over += sum < product;
-        sum = (u128)over << 64 | sum >> 64;
-    }
+    static const uint64_t one[MAX_LIMBS] = {1};
+    divide_low(y, p, one, limbs, inverse);
 }
 
 /* may_divide() for p's inverse y: only the top limb of y * n is worked out, but for carries from below it, of which there are fewer than

@@ -4,8 +4,6 @@
 
 #if defined(__x86_64__)
 
-#define MASK52 (((uint64_t)1 << 52) - 1)
-
 /* COLUMNS of digits are worked out together; VECTORS of candidates are divided together, and by KEYS moduli, so that the multipliers are
  * never idle. A quotient has at least SPARE fewer bits than its digits. */
 enum { COLUMNS = 4, VECTORS = DIVIDED / 8, KEYS = 2, SPARE = 12,
@@ -107,38 +105,14 @@ void rsa_ifma_free(rsa_ifma *s) {
 
 /* ---- vectors ---- */
 
-IFMA_INLINE vector add(vector a, vector b) { return _mm512_add_epi64(a, b); }
-/* c plus the low, or the high, 52 bits of the product of the low 52 bits of a and b. */
-IFMA_INLINE vector low(vector c, vector a, vector b) { return _mm512_madd52lo_epu64(c, a, b); }
-IFMA_INLINE vector high(vector c, vector a, vector b) { return _mm512_madd52hi_epu64(c, a, b); }
-
-/* Limbs `from` to `from` + 7 of eight rows, each in a vector of its own; what is not in `read` is zero. */
-IFMA_INLINE void transpose(const uint8_t *const *row, size_t from, __mmask8 read, vector *limb) {
-    vector pair[8], half[4];
-    UNROLL for (int k = 0; k < 8; k += 2) {
-        vector a = _mm512_maskz_loadu_epi64(read, row[k] + 8 * from), b = _mm512_maskz_loadu_epi64(read, row[k + 1] + 8 * from);
-        pair[k / 2] = _mm512_unpacklo_epi64(a, b); /* limbs 0, 2, 4, 6 of two rows */
-        pair[4 + k / 2] = _mm512_unpackhi_epi64(a, b);
-    }
-    UNROLL for (int odd = 0; odd < 2; odd++) {
-        const vector *p = pair + 4 * odd;
-        half[0] = _mm512_shuffle_i64x2(p[0], p[1], 0x88);
-        half[1] = _mm512_shuffle_i64x2(p[0], p[1], 0xdd);
-        half[2] = _mm512_shuffle_i64x2(p[2], p[3], 0x88);
-        half[3] = _mm512_shuffle_i64x2(p[2], p[3], 0xdd);
-        limb[odd] = _mm512_shuffle_i64x2(half[0], half[2], 0x88);
-        limb[4 + odd] = _mm512_shuffle_i64x2(half[0], half[2], 0xdd);
-        limb[2 + odd] = _mm512_shuffle_i64x2(half[1], half[3], 0x88);
-        limb[6 + odd] = _mm512_shuffle_i64x2(half[1], half[3], 0xdd);
-    }
-}
-
 /* The limbs of eight candidates, and a zero. */
 IFMA_INLINE void load(rsa_ifma *s, const uint8_t *const *row) {
     for (size_t from = 0; from < s->limbs; from += 8) {
-        vector limb[8];
+        vector rows[8], limb[8];
         size_t left = s->limbs - from;
-        transpose(row, from, left < 8 ? (__mmask8)((1u << left) - 1) : 0xff, limb);
+        __mmask8 there = left < 8 ? (__mmask8)((1u << left) - 1) : 0xff;
+        UNROLL for (int k = 0; k < 8; k++) rows[k] = _mm512_maskz_loadu_epi64(there, row[k] + 8 * from);
+        transpose(rows, limb);
         for (size_t k = 0; k < 8 && k < left; k++) s->limb[from + k] = limb[k];
     }
     s->limb[s->limbs] = set1(0);
