@@ -2,7 +2,7 @@
 
 Three things bound how fast a fleet is: the processors of its workers, the network between them and the store,
 and the coordinator, which hands out tasks one after the other. The figures that go in should be measured
-(``benchmarks/fleet_scaling.py``) on images of your own; what stands here is of the order of its committed run.
+(``benchmarks/fleet_scaling.py``) on images of your own; what stands here is near the committed run.
 :mod:`immure.fleet.simulate` holds the formulas against the dispatcher.
 """
 
